@@ -1,0 +1,1 @@
+"""What travels between the roles: frozen dataclasses of numpy arrays, one type per stage."""
