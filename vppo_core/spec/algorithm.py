@@ -119,4 +119,4 @@ class AlgorithmSpec(SpecModel):
     """Oldest carried group that is still trained on, in policy versions."""
 
     mismatch_cap: Annotated[float, Field(ge=0.0, le=100.0)] = 3.0
-    """Cap of the weight that corrects the sampler's probabilities to the learner's; 0 means none."""
+    """Cap of the weight that corrects sampler probabilities to the learner's; 0 means none."""

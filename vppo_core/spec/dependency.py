@@ -55,7 +55,7 @@ class DependencySpec(SpecModel):
     """Score a masked view; needed by shaping and token filtering, else only measured."""
 
     estimator: DependencyEstimator = DependencyEstimator.KL_FULL
-    """Exact KL over the vocabulary, its one-sample estimate, Jensen-Shannon, or probability drop."""
+    """Exact KL over the vocabulary, its one-sample estimate, Jensen-Shannon or probability drop."""
 
     mask_ratio: UnitInterval = 0.5
     """Probability that a patch is masked, independently of the others."""

@@ -48,7 +48,7 @@ class LearnerSpec(SpecModel):
     max_grad_norm: Annotated[float, Field(gt=0.0, le=1000.0)] = 1.0
     """Gradients with a larger global norm are scaled down to it."""
 
-    max_tokens_per_micro_batch: Annotated[int, Field(ge=64, le=10_000_000)] = 16_384
+    max_tokens_per_micro_batch: Annotated[int, Field(ge=1, le=10_000_000)] = 16_384
     """Packed tokens in one forward and backward pass of a rank; memory, never the result."""
 
     gradient_checkpointing: bool = True

@@ -1,10 +1,13 @@
 """How an answer is graded."""
 
-from typing import Annotated
+import difflib
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vppo_core.spec.base import SpecModel, UnitInterval
+
+GRADERS: Final = ("math", "math_verify", "exact_match")
 
 
 class RewardSpec(SpecModel):
@@ -23,3 +26,15 @@ class RewardSpec(SpecModel):
 
     score_on_failure: Annotated[float, Field(ge=-10.0, le=10.0)] = 0.0
     """Reward of an answer whose grader raised or ran out of time."""
+
+    @field_validator("grader")
+    @classmethod
+    def _grader_is_known(cls, grader: str) -> str:
+        if ":" in grader or grader in GRADERS:
+            return grader
+        near = difflib.get_close_matches(grader, GRADERS, n=1)
+        cure = f"did you mean '{near[0]}'?" if near else "choose one of these"
+        raise ValueError(
+            "reward.grader must be 'math', 'math_verify', 'exact_match' or "
+            f"'package.module:function', got '{grader}'; {cure}"
+        )

@@ -1,0 +1,1 @@
+"""Everything that runs except the operator: the roles, the driver, the doors."""

@@ -1,0 +1,1 @@
+"""Log-probs with the image and with it masked."""

@@ -1,0 +1,158 @@
+"""Placement -> placed processes, and the calls that concern all of them."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from vppo_core.batch.training import TrainingBatch
+from vppo_core.spec.job import VPPOJobSpec
+from vppo_core.spec.placement import PoolSpec
+from vppo_services.dependency import deployment as dependency
+from vppo_services.driver.calls import await_all
+from vppo_services.learner import deployment as learner
+from vppo_services.learner.metrics import UpdateMetrics
+from vppo_services.reward import deployment as reward
+from vppo_services.rollout import deployment as rollout
+from vppo_services.transport.weights import WeightManifest
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Handles of every process of a run."""
+
+    job: VPPOJobSpec
+    rollouts: list[Any]
+    rewards: list[Any]
+    dependencies: list[Any]
+    learners: list[Any]
+    manifest: WeightManifest
+    policy_version: int = 0
+
+    @classmethod
+    def start(cls, job: VPPOJobSpec) -> "Fleet":
+        """Start all roles at once and wait until each has loaded its model.
+
+        Raises:
+            RoleDiedError: a role could not start; the message has its cause.
+        """
+        placement, timeout = job.placement, float(job.learner.timeout_seconds)
+        learners = [
+            learner.start(job, rank, _options(placement.learner))
+            for rank in range(placement.learner.replicas)
+        ]
+        rollouts = _pool(placement.rollout, lambda o: rollout.start(job, o))
+        dependencies = _pool(placement.dependency, lambda o: dependency.start(job, o))
+        rewards = [reward.start(job.reward, placement.reward)]
+        [address] = await_all(
+            [learners[0].open_rendezvous.remote()], role="learner", step=0, timeout_seconds=timeout
+        )
+        manifests = await_all(
+            [handle.load.remote(address) for handle in learners],
+            role="learner",
+            step=0,
+            timeout_seconds=timeout,
+        )
+        pools = [("rollout", rollouts), ("dependency", dependencies), ("reward", rewards)]
+        for role, handles in pools:
+            pings = [handle.ping.remote() for handle in handles]
+            await_all(pings, role=role, step=0, timeout_seconds=timeout)
+        fleet = cls(job, rollouts, rewards, dependencies, learners, manifests[0])
+        fleet._connect_weights()
+        return fleet
+
+    def _connect_weights(self) -> None:
+        timeout = float(self.job.learner.timeout_seconds)
+        sender, readers = self.learners[0], self._readers()
+        [address] = await_all(
+            [sender.open_weights.remote()], role="learner", step=0, timeout_seconds=timeout
+        )
+        world = len(readers) + 1
+        joins = [sender.connect_weights.remote(world)]
+        joins += [
+            reader.connect_weights.remote(address, rank, world)
+            for rank, reader in enumerate(readers, start=1)
+        ]
+        await_all(joins, role="weight transfer", step=0, timeout_seconds=timeout)
+
+    def publish(self, version: int, *, step: int) -> None:
+        """Send the learner's weights to every replica, as `version`; all of them assert it.
+
+        Raises:
+            RoleTimeoutError: a replica did not take its weights in time.
+        """
+        calls = [handle.send_weights.remote() for handle in self.learners]
+        takes = [r.receive_weights.remote(self.manifest, version) for r in self._readers()]
+        answers = await_all(
+            takes + calls,
+            role="weight transfer",
+            step=step,
+            timeout_seconds=float(self.job.learner.timeout_seconds),
+        )
+        assert set(answers[: len(takes)]) == {version}, answers
+        self.policy_version = version
+
+    def update(self, batch: TrainingBatch, prompts: Sequence[Any], *, step: int) -> UpdateMetrics:
+        """One optimizer step on every rank.
+
+        Args:
+            prompts: object references of the prompts, in the order of `batch.prompt_index`.
+
+        Raises:
+            DivergedError: too many gradients in a row were not finite.
+        """
+        stored = ray.put(batch)
+        metrics: UpdateMetrics = self.on_learners("update", stored, *prompts, step=step)[0]
+        return metrics
+
+    def on_learners(self, method: str, *arguments: Any, step: int) -> list[Any]:
+        """Call a method of every rank with the same arguments and wait for all."""
+        calls = [getattr(handle, method).remote(*arguments) for handle in self.learners]
+        return await_all(
+            calls,
+            role="learner",
+            step=step,
+            timeout_seconds=float(self.job.learner.timeout_seconds),
+        )
+
+    def _readers(self) -> list[Any]:
+        return [*self.rollouts, *self.dependencies]
+
+
+def start_ray(job: VPPOJobSpec) -> None:
+    """Join the cluster that RAY_ADDRESS names, or start Ray on this machine for this run alone."""
+    environment = {
+        "env_vars": {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    }
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(runtime_env=environment, log_to_driver=False)
+        return
+    pools = [getattr(job.placement, name) for name in ("rollout", "dependency", "learner")]
+    wanted = (
+        sum(pool.replicas * pool.cpus for pool in pools)
+        + job.placement.reward.replicas * job.placement.reward.cpus
+    )
+    ray.init(
+        address="local",
+        num_cpus=max(wanted, os.cpu_count() or 1),
+        object_store_memory=job.placement.object_store_mib * 2**20,
+        include_dashboard=False,
+        log_to_driver=False,
+        runtime_env=environment,
+        _system_config={"metrics_report_interval_ms": 60_000},
+    )
+
+
+def _pool(pool: PoolSpec, start: Any) -> list[Any]:
+    return [start(_options(pool)) for _ in range(pool.replicas)]
+
+
+def _options(pool: PoolSpec) -> dict[str, Any]:
+    threads = {"OMP_NUM_THREADS": str(pool.cpus), "MKL_NUM_THREADS": str(pool.cpus)}
+    return {
+        "num_cpus": pool.cpus,
+        "num_gpus": pool.gpus,
+        "runtime_env": {"env_vars": threads},
+    }

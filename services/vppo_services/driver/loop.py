@@ -1,0 +1,74 @@
+"""The training loop.
+
+    prompts -> rollout -> reward -> [groups that disagree] -> dependency -> assemble -> learner
+       ^                                     |                                            |
+       |                                     v                                            |
+       +---- refill <---- all right, all wrong: dropped          weights, version + 1 <---+
+
+A group is graded when its last rollout is finished and scored as soon as its grades disagree,
+while other groups are still sampled. `assemble` waits for all of them, because advantage shaping
+and token filtering are defined on the whole mini-batch.
+"""
+
+from collections.abc import Sequence
+
+from vppo_services.driver.assemble import Assembled, assemble
+from vppo_services.driver.groups import Group, GroupArrays
+from vppo_services.driver.metrics import method_values, sampling_values, update_values
+from vppo_services.driver.run import Run
+from vppo_services.learner.metrics import UpdateMetrics
+
+
+def train(run: Run) -> None:
+    """Train until `learner.numSteps`, or until somebody asks to stop.
+
+    Raises:
+        VPPOError: a role failed, the signal ran out, the run diverged; checkpoints stay.
+    """
+    clock = run.clock
+    while run.step < run.job.learner.num_steps and not run.drain.requested:
+        step = run.step + 1
+        run.begin_step(step)
+        with run.stage("sample"):
+            groups, stats = run.collector.collect(step)
+        with run.stage("dependency"):
+            arrays = [group.fetch() for group in groups]
+        with run.stage("assemble"):
+            batches = [assemble(part, run.job.algorithm) for part in _mini_batches(arrays, run)]
+        with run.stage("update"):
+            updates = _update(run, batches, groups, step)
+        with run.stage("publish"):
+            run.fleet.publish(step, step=step)
+
+        values = sampling_values(stats, kept=len(groups), carried=len(run.collector.carried))
+        values |= method_values(batches, run.job.rollout.max_response_tokens)
+        values |= update_values(updates)
+        values["samples_per_second"] = sum(len(b.batch) for b in batches) / clock.step_seconds
+        values["object_store_bytes"] = float(_stored_bytes(groups, arrays, batches))
+        run.finish_step(step, values, arrays, batches)
+
+
+def _mini_batches(arrays: Sequence[GroupArrays], run: Run) -> list[Sequence[GroupArrays]]:
+    size = run.job.learner.prompts_per_update
+    return [arrays[start : start + size] for start in range(0, len(arrays), size)]
+
+
+def _update(
+    run: Run, batches: Sequence[Assembled], groups: Sequence[Group], step: int
+) -> list[UpdateMetrics]:
+    size = run.job.learner.prompts_per_update
+    updates = []
+    for index, assembled in enumerate(batches):
+        prompts = [group.prompts.ref for group in groups[index * size : (index + 1) * size]]
+        updates.append(run.fleet.update(assembled.batch, prompts, step=step))
+    return updates
+
+
+def _stored_bytes(
+    groups: Sequence[Group], arrays: Sequence[GroupArrays], batches: Sequence[Assembled]
+) -> int:
+    return (
+        sum(group.prompts.num_bytes for group in groups)
+        + sum(group.num_bytes for group in arrays)
+        + sum(assembled.num_bytes for assembled in batches)
+    )

@@ -1,0 +1,157 @@
+"""One attempt at a job: everything that the loop uses, opened in the order that fails earliest."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vppo_core.catalogue import labelled
+from vppo_core.spec.job import VPPOJobSpec
+from vppo_services.driver.assemble import Assembled
+from vppo_services.driver.checkpoint import Checkpoints, RunState
+from vppo_services.driver.clock import StageClock
+from vppo_services.driver.collect import Collector
+from vppo_services.driver.drain import Drain
+from vppo_services.driver.feed import PromptFeed
+from vppo_services.driver.fleet import Fleet
+from vppo_services.driver.groups import GroupArrays
+from vppo_services.driver.progress import ProgressView
+from vppo_services.evaluation.runner import evaluate, evaluation_settings
+from vppo_services.observability.charts import Histogram
+from vppo_services.observability.logging import set_step
+from vppo_services.observability.tracker import Tracker
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Run:
+    """The state of an attempt between two steps, and its tools."""
+
+    job: VPPOJobSpec
+    job_object: dict[str, Any]
+    folder: Path
+    fleet: Fleet
+    feed: PromptFeed
+    collector: Collector
+    checkpoints: Checkpoints
+    tracker: Tracker
+    progress: ProgressView
+    drain: Drain
+    held_out: list[Any]
+    clock: StageClock = field(default_factory=StageClock)
+    step: int = 0
+    evaluations: list[dict[str, float]] = field(default_factory=list)
+    last: tuple[Sequence[GroupArrays], Sequence[Assembled]] | None = None
+    histograms: list[Histogram] = field(default_factory=list)
+    _seen: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage and show it."""
+        with self.clock.stage(name), self.progress.stage(name):
+            yield
+
+    def restore(self) -> None:
+        """Go on from the newest complete checkpoint, if there is one."""
+        restored = self.checkpoints.restore()
+        if restored is None:
+            self.progress.say("no complete checkpoint in this run: starting from step 0")
+            return
+        state, self.collector.carried = restored
+        self.step = state.step
+        self.evaluations = list(state.evaluations)
+        self.clock.resume(state.seconds, state.stage_seconds)
+        self.progress.say(f"resumed from step {self.step}")
+
+    def begin_step(self, step: int) -> None:
+        """Start the step's clock and complete a checkpoint that was being written."""
+        set_step(step)
+        self.clock.begin_step()
+        self.checkpoints.settle(wait=False)
+
+    def finish_step(
+        self,
+        step: int,
+        values: dict[str, float],
+        arrays: Sequence[GroupArrays],
+        batches: Sequence[Assembled],
+    ) -> None:
+        """Record the step, evaluate and save where that is due."""
+        self.step = step
+        self.last = (arrays, batches)
+        if step in (1, self.job.learner.num_steps):
+            self.histograms.append(_histogram(step, batches))
+        if self._is_due(self.job.evaluation.every_steps):
+            self.evaluate()
+        if self._is_due(self.job.checkpoint.every_steps) or self._is_last():
+            with self.stage("checkpoint"):
+                self.save()
+        seconds = self.clock.step_seconds
+        values |= {"step": step, "policy_version": step, "step_seconds": seconds}
+        values |= {labelled("stage_seconds", n): took for n, took in self.clock.step.items()}
+        values |= self._durability()
+        self.tracker.log_step(step, values)
+        self.progress.step_done(step, values, self.clock.step, seconds)
+        if values["blindness"]:
+            _log.warning(
+                "mean token dependency is %.2e nats: the policy answers as if it saw no image; "
+                "look at the prompts' images and at model.minPixels",
+                values["token_dependency_mean"],
+            )
+
+    def evaluate(self) -> None:
+        """Ask the held-out questions, where there are any."""
+        if not self.held_out or any(e["step"] == self.step for e in self.evaluations):
+            return
+        with self.stage("evaluate"):
+            result = evaluate(
+                self.step,
+                self.held_out,
+                self.fleet.rollouts,
+                self.fleet.rewards,
+                evaluation_settings(self.job),
+                timeout_seconds=float(self.job.rollout.timeout_seconds),
+            )
+        self.evaluations.append(result.as_dict())
+        self.tracker.log_step(self.step, {"evaluation_accuracy": result.accuracy})
+        self.progress.say(
+            f"held-out accuracy at step {self.step}: {result.accuracy:.3f} "
+            f"(95 % interval ±{result.half_width:.3f}, {result.questions} questions)"
+        )
+
+    def save(self) -> None:
+        """Begin a checkpoint of this step."""
+        state = RunState(self.step, self.evaluations, dict(self.clock.total), self.clock.seconds)
+        self.checkpoints.start(state, self.collector.carried)
+
+    def _is_due(self, every: int) -> bool:
+        return every > 0 and self.step % every == 0
+
+    def _is_last(self) -> bool:
+        return self.step == self.job.learner.num_steps or self.drain.requested
+
+    def _durability(self) -> dict[str, float]:
+        """Counters as what was added in this step."""
+        totals = {
+            "checkpoint_failures": float(self.checkpoints.failures),
+            "quarantined_rows": float(sum(self.feed.quarantine.counts.values())),
+        }
+        added = {n: total - self._seen.get(n, 0.0) for n, total in totals.items()}
+        self._seen = totals
+        if self.checkpoints.last_step is not None:
+            added["checkpoint_step"] = float(self.checkpoints.last_step)
+        return added
+
+
+def _histogram(step: int, batches: Sequence[Assembled]) -> Histogram:
+    values = [nats for b in batches for nats in b.token_dependency[b.batch.response_mask].tolist()]
+    return Histogram.of(values, label=f"step {step}")
+
+
+def as_text(job_object: dict[str, Any]) -> str:
+    """The job object as it is stored beside a checkpoint."""
+    return json.dumps(job_object, indent=1)

@@ -1,0 +1,1 @@
+"""How good is a policy on held-out questions."""

@@ -1,0 +1,1 @@
+"""One optimizer step per mini-batch on finished advantages and masks."""

@@ -1,0 +1,1 @@
+"""Grading of answers in processes that can be killed."""

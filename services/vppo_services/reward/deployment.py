@@ -1,0 +1,95 @@
+"""The reward role on Ray: one process that owns the pool of grading processes."""
+
+from functools import partial
+from typing import Any, Final
+
+import ray
+from ray.actor import ActorHandle
+from ray.exceptions import RayError
+
+from vppo_core.batch.prompts import PromptBatch
+from vppo_core.batch.scores import RewardBatch
+from vppo_core.batch.trajectories import TrajectoryBatch
+from vppo_core.errors import RoleDiedError, RoleTimeoutError, VPPOError
+from vppo_core.spec.placement import PoolSpec
+from vppo_core.spec.reward import RewardSpec
+
+_START_SECONDS: Final = 180.0
+_GROUPS_AT_ONCE: Final = 32
+
+
+class RewardDeployment:
+    """Grades trajectories; many groups at once when Ray gives it several threads."""
+
+    def __init__(self, spec: RewardSpec, workers: int) -> None:
+        from vppo_services.reward.engine import RewardEngine
+
+        self._make_engine = partial(RewardEngine, spec, workers)
+
+    def open(self) -> None:
+        """Start the grading processes; call it once, before anything else.
+
+        Not part of the constructor, because Ray gives what a constructor raises back as text only,
+        and the caller needs the error itself.
+
+        Raises:
+            InvalidSpecError: the grader cannot be loaded.
+        """
+        self._engine = self._make_engine()
+
+    def grade(self, prompts: PromptBatch, trajectories: TrajectoryBatch) -> RewardBatch:
+        """Rewards of B trajectories against the answers of the prompts they were made from."""
+        answers = [prompts.answers[int(row)] for row in trajectories.prompt_index]
+        return self._engine.grade(trajectories.texts, answers)
+
+    def counts(self) -> dict[str, int]:
+        """Answers graded so far, by verdict."""
+        return self._engine.counts()
+
+    def ping(self) -> list[int]:
+        """Ids of the grading processes; a reply means that the role is up."""
+        return self._engine.pids()
+
+    def close(self) -> None:
+        """End the grading processes."""
+        self._engine.close()
+
+
+def start(spec: RewardSpec, pool: PoolSpec, **ray_options: Any) -> ActorHandle:
+    """Handle of a reward role that is up: every grading process has loaded the grader.
+
+    Args:
+        pool: `replicas` grading processes on one node, with `cpus` and `gpus` for each.
+        ray_options: options of the Ray process; `num_cpus`, `num_gpus` and `max_concurrency`
+            (groups graded at once) replace what follows from the pool.
+
+    Raises:
+        InvalidSpecError: the grader cannot be loaded.
+        RoleDiedError: the role ended while it started.
+        RoleTimeoutError: it did not start in time; most often the node has too few CPUs for it.
+    """
+    options: dict[str, Any] = {
+        "num_cpus": pool.replicas * pool.cpus,
+        "num_gpus": pool.replicas * pool.gpus,
+        "max_concurrency": _GROUPS_AT_ONCE,
+        **ray_options,
+    }
+    handle = ray.remote(RewardDeployment).options(**options).remote(spec, pool.replicas)
+    try:
+        ray.get(handle.open.remote(), timeout=_START_SECONDS)
+    except (RayError, TimeoutError) as error:
+        ray.kill(handle)
+        raise _as_own_error(error, options) from error
+    return handle
+
+
+def _as_own_error(error: Exception, options: dict[str, Any]) -> VPPOError:
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, VPPOError):
+        return cause
+    if isinstance(error, TimeoutError):
+        return RoleTimeoutError(
+            f"the reward role must start within {_START_SECONDS:g} s and did not, with "
+            f"{options['num_cpus']} CPUs asked of one node; lower placement.reward, or add CPUs"
+        )
+    return RoleDiedError(f"the reward role ended while it started: {error}")

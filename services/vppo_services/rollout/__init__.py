@@ -1,0 +1,1 @@
+"""Groups of sampled answers, each of one policy version."""

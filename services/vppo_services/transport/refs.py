@@ -1,0 +1,23 @@
+"""A batch in the object store, with what the driver may know of it without fetching it."""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import ray
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRef(Generic[T]):
+    """Reference to a batch; the driver plans with its numbers and leaves the arrays alone."""
+
+    ref: Any
+    rows: int
+    num_bytes: int
+    policy_version: int
+
+
+def put(batch: T, *, rows: int, num_bytes: int, policy_version: int) -> BatchRef[T]:
+    """Store a batch and describe it."""
+    return BatchRef(ray.put(batch), rows, num_bytes, policy_version)

@@ -1,0 +1,74 @@
+import re
+
+import pytest
+
+from vppo_core.catalogue import METRICS, STAGES, Kind, labelled, metric, mlflow_name, parse
+
+ROOMS = {"driver", "rollout", "reward", "dependency", "learner", "data", "evaluation"}
+
+
+def test_every_metric_has_its_own_names() -> None:
+    entries = METRICS.values()
+    for names in (
+        {entry.key for entry in entries},
+        {entry.name for entry in entries},
+        {entry.mlflow_key for entry in entries},
+    ):
+        assert len(names) == len(entries)
+
+
+@pytest.mark.parametrize("entry", METRICS.values(), ids=lambda entry: entry.key)
+def test_names_follow_the_conventions_of_prometheus_and_mlflow(entry) -> None:
+    assert re.fullmatch(r"vppo_[a-z0-9_]+", entry.name)
+    assert re.fullmatch(r"[a-z]+/[a-z0-9_]+", entry.mlflow_key)
+    assert entry.name.endswith("_total") is (entry.kind is Kind.COUNTER)
+    if entry.unit in ("seconds", "bytes", "nats"):
+        assert entry.unit in entry.name.split("_")
+    assert bool(entry.buckets) is (entry.kind is Kind.HISTOGRAM)
+    assert list(entry.buckets) == sorted(entry.buckets)
+
+
+@pytest.mark.parametrize("entry", METRICS.values(), ids=lambda entry: entry.key)
+def test_every_metric_is_explained_and_owned(entry) -> None:
+    assert entry.help.endswith(".")
+    assert entry.unit
+    assert entry.owner in ROOMS | {"observability"}
+
+
+def test_an_unknown_key_is_named_with_its_nearest_neighbour() -> None:
+    with pytest.raises(LookupError, match=r"'reward_meen'; did you mean 'reward_mean'"):
+        metric("reward_meen")
+
+
+def test_no_key_collides_with_the_other_fields_of_a_metrics_line() -> None:
+    assert "time" not in METRICS
+
+
+def test_a_label_stands_in_braces() -> None:
+    reference = labelled("stage_seconds", "sample")
+    assert reference == "stage_seconds{sample}"
+    entry, values = parse(reference)
+    assert entry is METRICS["stage_seconds"]
+    assert values == ("sample",)
+    assert mlflow_name(reference) == "time/stage_seconds/sample"
+    assert mlflow_name("reward_mean") == "reward/mean"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        pytest.param("stage_seconds", id="label-missing"),
+        pytest.param("reward_mean{x}", id="label-unknown"),
+        pytest.param("stage_seconds{a,b}", id="one-label-too-many"),
+        pytest.param("stage_seconds{}", id="empty-braces"),
+        pytest.param("Reward Mean", id="not-a-key"),
+    ],
+)
+def test_a_reference_without_one_value_for_each_label_is_refused(reference: str) -> None:
+    with pytest.raises(LookupError, match=re.escape(reference)):
+        parse(reference)
+
+
+def test_stages_are_values_of_the_stage_label() -> None:
+    for stage in STAGES:
+        parse(labelled("stage_seconds", stage))

@@ -1,0 +1,78 @@
+import socket
+import threading
+from collections.abc import Iterator
+from urllib.request import urlopen
+
+import pytest
+
+from vppo_core.catalogue import METRICS
+from vppo_services.observability.prometheus import PrometheusSink
+
+
+@pytest.fixture
+def sink() -> Iterator[PrometheusSink]:
+    sink = PrometheusSink()
+    yield sink
+    sink.close()
+
+
+def scrape(sink: PrometheusSink) -> dict[str, float]:
+    with urlopen(sink.url, timeout=5.0) as answer:
+        lines = answer.read().decode().splitlines()
+    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def test_values_are_served_under_their_catalogue_names(sink: PrometheusSink) -> None:
+    sink.set("reward_mean", 0.5)
+    sink.set("stage_seconds{sample}", 2.5)
+    sink.inc("reward_verdicts{ok}", 3)
+    sink.inc("reward_verdicts{ok}", 2)
+    sink.observe("step_seconds", 4.0)
+    series = scrape(sink)
+    assert series["vppo_reward_mean"] == 0.5
+    assert series['vppo_stage_seconds{stage="sample"}'] == 2.5
+    assert series['vppo_reward_verdicts_total{verdict="ok"}'] == 5.0
+    assert series["vppo_step_seconds_sum"] == 4.0
+    assert series['vppo_step_seconds_bucket{le="3.0"}'] == 0.0
+    assert series['vppo_step_seconds_bucket{le="10.0"}'] == 1.0
+
+
+def test_counters_start_at_zero_and_gauges_are_absent_until_measured(sink: PrometheusSink) -> None:
+    series = scrape(sink)
+    assert series["vppo_skipped_updates_total"] == 0.0
+    assert "vppo_reward_mean" not in series
+
+
+def test_record_does_what_the_kind_of_every_entry_asks(sink: PrometheusSink) -> None:
+    for entry in METRICS.values():
+        sink.record(f"{entry.key}{{x}}" if entry.labels else entry.key, 1.0)
+    names = {name.partition("{")[0] for name in scrape(sink)}
+    for entry in METRICS.values():
+        assert {entry.name, f"{entry.name}_count"} & names
+
+
+def test_a_metric_that_is_not_catalogued_is_refused(sink: PrometheusSink) -> None:
+    for method in (sink.set, sink.inc, sink.observe, sink.record):
+        with pytest.raises(LookupError, match="my_metric"):
+            method("my_metric", 1.0)
+
+
+def test_a_counter_cannot_be_set(sink: PrometheusSink) -> None:
+    with pytest.raises(LookupError, match="skipped_updates is a counter"):
+        sink.set("skipped_updates", 1.0)
+
+
+def test_a_taken_port_is_an_error_of_the_system(sink: PrometheusSink) -> None:
+    with pytest.raises(OSError, match=r"in use"):
+        PrometheusSink(sink.port)
+
+
+def test_close_leaves_no_thread_and_frees_the_port() -> None:
+    before = threading.active_count()
+    sink = PrometheusSink()
+    sink.close()
+    assert threading.active_count() == before
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((sink.host, sink.port))

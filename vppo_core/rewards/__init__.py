@@ -1,0 +1,1 @@
+"""Answer text and reference answer in, reward out; pure, and no limit on time in here."""
