@@ -25,7 +25,7 @@ class DependencyBatch:
     """Log-probs in the learner's numerics and token dependency, all of one policy version."""
 
     old_log_probs: FloatArray  # [B, T] nats, clean image, policy before the update
-    token_dependency: FloatArray  # [B, T] nats >= 0; 0 where the response mask is False
+    token_dependency: FloatArray  # [B, T] nats >= 0 (top1_drop: -1..1); 0 where masked
     ref_log_probs: FloatArray  # [B, T] loaded model; equals old_log_probs without a reference
     is_perturbed: BoolArray  # [B] False: no pixel was changed (text only, nothing masked)
     policy_version: int

@@ -78,7 +78,7 @@ class DependencySpec(SpecModel):
     chunk_tokens: Annotated[int, Field(ge=1, le=65_536)] = 512
     """Response tokens whose logits exist at the same time."""
 
-    chunk_vocabulary: Annotated[int, Field(ge=128, le=1_000_000)] = 32_768
+    chunk_vocabulary: Annotated[int, Field(ge=128, le=1_000_000)] = 16_384
     """Vocabulary columns whose logits exist at the same time."""
 
     max_tokens_per_pass: Annotated[int, Field(ge=64, le=10_000_000)] = 16_384

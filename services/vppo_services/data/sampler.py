@@ -40,7 +40,7 @@ class RowSampler:
             drawn += [(int(row), self._epoch) for row in self._order[self._position : stop]]
             self._position = stop
             if stop == self._num_rows:
-                self._epoch, self._position = self._epoch, 0
+                self._epoch, self._position = self._epoch + 1, 0
                 self._order = self._order_of(self._epoch)
         return drawn
 

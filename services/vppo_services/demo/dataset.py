@@ -36,9 +36,7 @@ def rows(split: str, num_rows: int, seed: int) -> list[dict[str, Any]]:
         encoded = io.BytesIO()
         picture.image.save(encoded, format="PNG")
         image = {"bytes": encoded.getvalue(), "path": f"{split}-{index:05d}.png"}
-        made.append(
-            {"problem": f"<image>{QUESTION}", "answer": picture.answer, "images": [image]}
-        )
+        made.append({"problem": f"<image>{QUESTION}", "answer": picture.answer, "images": [image]})
     return made
 
 

@@ -97,6 +97,10 @@ def _draw_shape(
         case "square":
             canvas.rectangle(box, fill=fill)
         case "triangle":
-            canvas.polygon([(x, y - radius), (x + radius, y + radius), (x - radius, y + radius)], fill)
+            canvas.polygon(
+                [(x, y - radius), (x + radius, y + radius), (x - radius, y + radius)], fill
+            )
         case _:
-            canvas.polygon([(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)], fill)
+            canvas.polygon(
+                [(x, y - radius), (x + radius, y), (x, y + radius), (x - radius, y)], fill
+            )

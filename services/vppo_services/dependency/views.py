@@ -1,11 +1,9 @@
 """The masked view of a rollout's images: seeded, replayable, on the model's own patch grid."""
 
-from hashlib import blake2b
-
 import numpy as np
 from PIL import Image
 
-from vppo_core.algo.perturbation import apply_mask, patch_mask, reference_blacken
+from vppo_core.algo.perturbation import apply_mask, patch_mask, reference_blacken, text_key
 from vppo_core.batch.axes import FloatArray
 from vppo_core.batch.prompts import PromptBatch
 from vppo_core.spec.dependency import DependencySpec, MaskGrid, MaskScope
@@ -29,7 +27,7 @@ class MaskedView:
         The step is left out on purpose: scoring again after a crash must draw the same mask.
         """
         draw = 0 if self._spec.scope is MaskScope.GROUP else sample + 1
-        uid = int.from_bytes(blake2b(prompts.uids[prompt].encode(), digest_size=8).digest())
+        uid = text_key(prompts.uids[prompt])
         return (self._run_seed, uid, int(prompts.visits[prompt]), draw, image)
 
     def pixels(

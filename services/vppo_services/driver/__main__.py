@@ -27,11 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="warnings and errors only")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    job = read_job(options.job)
     level = logging.WARNING if options.quiet else logging.INFO
-    configure(options.output, job=job.metadata.name, level=level)
+    configure(options.output, job=options.output.name, level=level)
     run: Run | None = None
     try:
+        job = read_job(options.job)
         run = open_run(job, options.output, resume=options.resume, quiet=options.quiet)
         run.evaluate()
         train(run)

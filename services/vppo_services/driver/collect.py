@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import ray
+import torch
 from ray.exceptions import RayError
 
+from vppo_core.algo.sampling import is_informative
 from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.scores import RewardBatch
 from vppo_core.errors import NoSignalError, RoleTimeoutError
 from vppo_core.spec.job import VPPOJobSpec
-from vppo_services.driver.calls import translate
+from vppo_services.transport.calls import translate
 from vppo_services.driver.feed import PromptFeed
 from vppo_services.driver.fleet import Fleet
 from vppo_services.driver.groups import Group
@@ -111,8 +112,9 @@ class Collector:
         algorithm = self._job.algorithm
         if not algorithm.dynamic_sampling:
             return True
-        mean = float(np.mean(rewards.accuracies, dtype=np.float64))
-        return algorithm.filter_low < mean < algorithm.filter_high
+        accuracies = torch.from_numpy(rewards.accuracies)[None]
+        low, high = algorithm.filter_low, algorithm.filter_high
+        return bool(is_informative(accuracies, low=low, high=high).item())
 
     def _count(self, rewards: RewardBatch, stats: CollectStats) -> None:
         stats.sampled += 1

@@ -11,7 +11,7 @@ from vppo_core.batch.training import TrainingBatch
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_core.spec.placement import PoolSpec
 from vppo_services.dependency import deployment as dependency
-from vppo_services.driver.calls import await_all
+from vppo_services.transport.calls import await_all
 from vppo_services.learner import deployment as learner
 from vppo_services.learner.metrics import UpdateMetrics
 from vppo_services.reward import deployment as reward

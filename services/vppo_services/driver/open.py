@@ -1,11 +1,11 @@
 """Opens a run: what is wrong with spec, data or model is found before Ray starts."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from vppo_core.errors import InvalidDataError
 from vppo_core.spec.job import VPPOJob, VPPOJobSpec
+from vppo_core.spec.loading import load_job
 from vppo_services.data.prompts import PromptFactory
 from vppo_services.data.quarantine import Quarantine
 from vppo_services.data.rows import BadRowError, RowSource
@@ -17,7 +17,7 @@ from vppo_services.driver.collect import Collector
 from vppo_services.driver.drain import Drain
 from vppo_services.driver.feed import PromptFeed, store
 from vppo_services.driver.fleet import Fleet, start_ray
-from vppo_services.driver.progress import ProgressView
+from vppo_services.driver.progress import Counter, ProgressView
 from vppo_services.driver.run import Run, as_text
 from vppo_services.driver.store import CheckpointStore
 from vppo_services.observability.tracker import Tracker
@@ -81,14 +81,14 @@ def open_run(job: VPPOJob, folder: Path, *, resume: bool, quiet: bool) -> Run:
 
 
 def _resolved(asked: VPPOJobSpec, progress: ProgressView) -> VPPOJobSpec:
-    counters: dict[int, Any] = {}
+    counters: dict[str, Counter] = {}
 
-    def on_progress(done: int, total: int) -> None:
-        if total not in counters:
-            counters[total] = progress.counter("making the demo's model", total)
-        counters[total].set(done)
+    def on_progress(source: str, done: int, total: int) -> None:
+        if source not in counters:
+            counters[source] = progress.counter(f"making {source}", total)
+        counters[source].set(done)
 
-    return resolve_job(asked, on_progress=on_progress)
+    return resolve_job(asked, on_progress)
 
 
 def _held_out(spec: VPPOJobSpec, factory: PromptFactory) -> list[Any]:
@@ -110,5 +110,9 @@ def _held_out(spec: VPPOJobSpec, factory: PromptFactory) -> list[Any]:
 
 
 def read_job(path: Path) -> VPPOJob:
-    """The resolved job that the command line wrote."""
-    return VPPOJob.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    """The resolved job that the command line wrote.
+
+    Raises:
+        InvalidSpecError: the file is damaged.
+    """
+    return load_job(path.read_text(encoding="utf-8"))

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.rollout.sampling import SamplingSettings
+from vppo_services.transport.calls import await_all, translate
 
 # Held-out answers must not be drawn with the seeds of training rollouts.
 _SEED_OFFSET = 1_000_003
@@ -64,12 +66,16 @@ def evaluate(
         if share:
             stream = handle.generate.options(num_returns="streaming").remote(share, settings)
             streams.append((stream, share))
-    for stream, share in streams:
-        for position in stream:
-            trajectories = next(stream)
-            grader = rewards[len(grades) % len(rewards)]
-            grades.append(grader.grade.remote(share[ray.get(position)], trajectories))
-    graded = ray.get(grades, timeout=timeout_seconds)
+    try:
+        for stream, share in streams:
+            for position in stream:
+                # Fetched first: a replica that failed gives its error in place of a position.
+                prompt = share[ray.get(position)]
+                grader = rewards[len(grades) % len(rewards)]
+                grades.append(grader.grade.remote(prompt, next(stream)))
+    except RayError as error:
+        raise translate(error, role="rollout", step=step) from error
+    graded = await_all(grades, role="reward", step=step, timeout_seconds=timeout_seconds)
     means = [float(batch.accuracies.mean()) for batch in graded]
     return summarise(step, means, answers=sum(len(batch.accuracies) for batch in graded))
 

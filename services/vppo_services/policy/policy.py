@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vppo_core.algo.log_probs import chunked_entropy, chunked_log_probs
+from vppo_core.algo.log_probs import chunked_log_probs, chunked_log_probs_and_entropy
 from vppo_services.policy.packing import PackedBatch, Rollout, pack
 
 
@@ -83,10 +83,11 @@ class Policy(nn.Module):
         if packed.pixel_values is None:
             hidden = hidden + self._touch_vision()
         settings = self.head.arguments(hidden.device)
-        log_probs = chunked_log_probs(hidden, self.head_weight, packed.response_tokens, **settings)
-        if not with_entropy:
-            return log_probs, torch.zeros_like(log_probs)
-        return log_probs, chunked_entropy(hidden, self.head_weight, **settings)
+        arguments = (hidden, self.head_weight, packed.response_tokens)
+        if with_entropy:
+            return chunked_log_probs_and_entropy(*arguments, **settings)
+        log_probs = chunked_log_probs(*arguments, **settings)
+        return log_probs, torch.zeros_like(log_probs)
 
     def _touch_vision(self) -> torch.Tensor:
         # Ranks without an image must reduce the same gradients as ranks with one, as zeros.

@@ -1,4 +1,4 @@
-"""What an engine is given, checked: pictures and tokens of a prompt, names of new weights."""
+"""A prompt's pictures and tokens, checked against what the prompt recorded."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -54,17 +54,4 @@ def check_ids(prompt: PromptBatch, ids: Sequence[int]) -> None:
         raise ConsistencyError(
             f"prompt {prompt.uids[0]} has {len(expected)} tokens, the engine makes {len(ids)} of it "
             f"and differs from position {first}; all roles must load one model revision"
-        )
-
-
-def check_names(version: int, names: set[str], earlier: set[str]) -> None:
-    """Refuse an update that does not bring what the update before it brought.
-
-    Raises:
-        ConsistencyError: `names` differ from `earlier`, unless that is empty: no update yet.
-    """
-    if earlier and names != earlier:
-        raise ConsistencyError(
-            f"every update must bring the same tensors, version {version} lacks "
-            f"{sorted(earlier - names)[:3]} and adds {sorted(names - earlier)[:3]}"
         )

@@ -14,10 +14,11 @@ from vppo_core.errors import ConsistencyError
 from vppo_core.spec.model import ModelSpec
 from vppo_core.spec.rollout import RolloutSpec
 from vppo_services.data.processor import PromptProcessor
-from vppo_services.rollout.inputs import check_grids, check_names, open_images
+from vppo_services.rollout.inputs import check_grids, open_images
 from vppo_services.rollout.prefill import prefill, stack_prompts
 from vppo_services.rollout.sampling import Rollout, SamplingSettings, build_group, sample_seed
 from vppo_services.rollout.token_draw import draw, next_token_log_probs
+from vppo_services.rollout.weights import WeightNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class TransformersEngine:
         self._max_rows = rollout.max_concurrent_sequences
         self._device = device
         self._version = 0
-        self._names: set[str] = set()
+        self._names = WeightNames(model)
         self._is_busy = False
         self._model: Any = (
             AutoModelForImageTextToText.from_pretrained(
@@ -102,8 +103,7 @@ class TransformersEngine:
                 )
             parameters[name].copy_(tensor)
             names.add(name)
-        check_names(version, names, self._names)
-        self._names = names
+        self._names.check(names, version)
         self._version = version
 
     def cache_info(self) -> dict[str, float]:

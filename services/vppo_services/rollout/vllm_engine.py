@@ -14,7 +14,7 @@ from vppo_core.errors import ConsistencyError
 from vppo_core.spec.model import ModelSpec
 from vppo_core.spec.rollout import RolloutSpec
 from vppo_services.data.processor import PromptProcessor
-from vppo_services.rollout.inputs import check_grids, check_ids, check_names, open_images
+from vppo_services.rollout.inputs import check_grids, check_ids, open_images
 from vppo_services.rollout.sampling import (
     BAN_BIAS,
     Rollout,
@@ -28,6 +28,7 @@ from vppo_services.rollout.vllm_reload import (
     RenewalStep,
     reload_weights,
 )
+from vppo_services.rollout.weights import WeightNames
 
 _ENVIRONMENT: Final = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine in this process: weights need no pickling
@@ -65,7 +66,7 @@ class VLLMEngine:
         self._renewal = tuple(renewal)
         self._max_in_flight = rollout.max_concurrent_sequences
         self._version = 0
-        self._names: set[str] = set()
+        self._names = WeightNames(model)
         self._llm = _start(model, rollout, processor, seed, max_prompt_tokens)
         self._llm.llm_engine.set_weight_version("0")
 
@@ -103,8 +104,7 @@ class VLLMEngine:
         """See `RolloutEngine.load_weights`."""
         self._check_idle()
         names = reload_weights(self._llm, tensors)
-        check_names(version, names, self._names)
-        self._names = names
+        self._names.check(names, version)
         for step in self._renewal:
             step(self._llm)
         self._llm.llm_engine.set_weight_version(str(version))
@@ -155,7 +155,9 @@ class VLLMEngine:
     def _inputs(self, prompt: PromptBatch) -> Any:
         """The prompt as vLLM's processor expands it; equal to the prompt, or an error."""
         images = open_images(prompt, self._processor)
-        request: dict[str, Any] = {"prompt_token_ids": self._processor.collapse(prompt.ids(0).tolist())}
+        request: dict[str, Any] = {
+            "prompt_token_ids": self._processor.collapse(prompt.ids(0).tolist())
+        }
         if images:
             request["multi_modal_data"] = {"image": images}
         [inputs] = self._llm.llm_engine.renderer.render_cmpl([request])

@@ -25,16 +25,17 @@ def reload_weights(llm: Any, tensors: Iterable[tuple[str, torch.Tensor]]) -> set
         ConsistencyError: the model has no such tensor, or one of another shape.
     """
     names: set[str] = set()
+    dtype = llm.llm_engine.model_config.dtype
 
     def recorded() -> Iterator[tuple[str, torch.Tensor]]:
         for name, tensor in tensors:
             names.add(name)
-            yield name, tensor
+            yield name, tensor.to(dtype)
 
     is_single = llm.llm_engine.vllm_config.parallel_config.world_size == 1
     source: Any = recorded() if is_single else list(recorded())
     try:
-        with _without_head_warning():
+        with _without_warnings():
             llm.collective_rpc("reload_weights", kwargs={"weights_iterator": source})
     except (ValueError, AssertionError, KeyError, RuntimeError) as error:
         raise ConsistencyError(
@@ -99,15 +100,19 @@ def _dispatch_heads(model: torch.nn.Module) -> None:
 
 
 @contextmanager
-def _without_head_warning() -> Iterator[None]:
-    """Silence the warning that a tied head was not loaded: it never is."""
+def _without_warnings() -> Iterator[None]:
+    """Silence vLLM's list of layers that nothing was loaded into.
+
+    It names a tied head and layers without weights every time; what is really missing is found by
+    `WeightNames`.
+    """
     logger = logging.getLogger(_RELOAD_LOGGER)
-    logger.addFilter(_is_not_about_head)
+    logger.addFilter(_is_not_about_unloaded)
     try:
         yield
     finally:
-        logger.removeFilter(_is_not_about_head)
+        logger.removeFilter(_is_not_about_unloaded)
 
 
-def _is_not_about_head(record: logging.LogRecord) -> bool:
-    return "ParallelLMHead" not in record.getMessage()
+def _is_not_about_unloaded(record: logging.LogRecord) -> bool:
+    return "Failed to load weights" not in record.getMessage()

@@ -43,6 +43,7 @@ def test_the_same_uid_of_two_sources_is_two_rows(tmp_path: Path) -> None:
     quarantine.set_aside(bad(1), source="test")
 
     assert len(lines(quarantine.path)) == 2
+    assert quarantine.seen == 2
 
 
 def test_the_job_stops_above_the_share_with_its_reasons(tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def test_json_lines_take_every_form_of_image(tmp_path: Path, png: Png) -> None:
     ("cell", "reason"),
     [
         pytest.param("nothing.png", BadReason.MISSING_IMAGE, id="no-file"),
-        pytest.param("/dev/zero", BadReason.MISSING_IMAGE, id="a-device"),
+        pytest.param("/dev/null", BadReason.MISSING_IMAGE, id="a-device"),
         pytest.param("http://example.org/a.png", BadReason.MISSING_IMAGE, id="the-web"),
         pytest.param("a\0b.png", BadReason.MISSING_IMAGE, id="no-path"),
         pytest.param("data:image/png;base64,???", BadReason.CORRUPT_IMAGE, id="broken-base64"),

@@ -1,0 +1,47 @@
+# One command trains the demo, one passes the tests; both make their own environment first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# Without vLLM the same job samples with the other engine.
+ENGINE = $(if $(wildcard .venv/no-vllm),--set rollout.engine=transformers)
+
+help:  ## Print the targets.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+setup: .venv/ready  ## Make .venv with everything a CPU machine needs.
+
+.venv/ready: requirements/install.sh $(wildcard requirements/*.txt) pyproject.toml hatch_build.py
+	sh requirements/install.sh $(PYTHON)
+
+demo: setup  ## Train a tiny vision-language model with VPPO on this machine.
+	rm -rf runs/demo
+	$(BIN)/vppo train helm/examples/demo-vppo.yaml --output runs/demo $(ENGINE)
+
+check: setup lint test  ## Everything that must be green: style, types, import contracts, tests.
+
+lint: setup  ## Style, types, import contracts, spelling.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+test: setup  ## All tests but the learning lane.
+	$(BIN)/pytest -m "not learning and not gpu and not cluster"
+
+check-learning: setup  ## VPPO, DAPO and GRPO each learn the demo task; takes a quarter of an hour.
+	$(BIN)/pytest -m learning -s
+
+bench: setup  ## Measure; JSON under benchmarks/.
+	$(BIN)/python -m benchmarks
+
+format: setup  ## Rewrite the code in the project's style.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schema: setup  ## Regenerate the committed JSON schema of a job.
+	$(BIN)/vppo schema job > tests/golden/job.schema.json
+
+clean:  ## Remove the environment and all runs.
+	rm -rf .venv runs
+
+.PHONY: help setup demo check lint test check-learning bench format schema clean

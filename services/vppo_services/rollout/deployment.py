@@ -1,0 +1,66 @@
+"""A rollout replica as a Ray process."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import ray
+
+from vppo_core.spec.job import VPPOJobSpec
+from vppo_services.rollout.sampling import SamplingSettings
+from vppo_services.transport.threads import pin_threads
+from vppo_services.transport.weights import WeightManifest, WeightReceiver
+
+
+class RolloutDeployment:
+    """Samples groups under the current weights; takes new ones between two calls."""
+
+    def __init__(self, job: VPPOJobSpec) -> None:
+        pool = job.placement.rollout
+        pin_threads(pool.cpus)
+        from vppo_services.rollout.engine import create_engine
+
+        self._device = "cuda" if pool.gpus else "cpu"
+        self._engine = create_engine(
+            job.model,
+            job.rollout,
+            job.seed,
+            max_prompt_tokens=job.data.max_prompt_tokens,
+            device=self._device,
+        )
+        self._timeout = job.learner.timeout_seconds
+        self._receiver: WeightReceiver | None = None
+
+    def connect_weights(self, address: str, rank: int, world: int) -> None:
+        """Join the learner's broadcast group."""
+        self._receiver = WeightReceiver.connect(
+            address, rank, world, device=self._device, timeout_seconds=self._timeout
+        )
+
+    def receive_weights(self, manifest: WeightManifest, version: int) -> int:
+        """Take one transfer; the version that this replica answers from now on."""
+        assert self._receiver is not None
+        self._engine.load_weights(self._receiver.receive(manifest), version)
+        return self._engine.policy_version
+
+    def generate(self, prompt_refs: Sequence[Any], settings: SamplingSettings) -> Iterator[Any]:
+        """For each finished group its position among the prompts, then its TrajectoryBatch.
+
+        Two objects a group, so that the caller learns whose group it is without fetching it.
+        """
+        prompts = (ray.get(ref) for ref in prompt_refs)
+        for position, trajectories in self._engine.generate(prompts, settings):
+            yield position
+            yield trajectories
+
+    def cache_info(self) -> dict[str, float]:
+        """What the engine reuses, by name."""
+        return self._engine.cache_info()
+
+    def ping(self) -> int:
+        """The policy version, when the process is alive."""
+        return self._engine.policy_version
+
+
+def start(job: VPPOJobSpec, options: dict[str, Any]) -> Any:
+    """A handle to a new replica; `options` are Ray's."""
+    return ray.remote(RolloutDeployment).options(**options).remote(job)
