@@ -114,6 +114,8 @@ _ENTRIES: Final = (
     _seconds("step_seconds", "time/step_seconds", "driver", "Wall time of a whole step."),
     _gauge("stage_seconds", "time/stage_seconds", "seconds", "driver",
            "Wall time of a stage within the last step; stages overlap.", "stage", by="sum"),
+    _gauge("role_busy_seconds", "time/role_busy_seconds", "seconds", "driver",
+           "Seconds that a role's replicas computed for the last step, summed.", "role", by="sum"),
     _gauge("samples_per_second", "time/samples_per_second", "samples/second", "driver",
            "Answers trained on, per second of the step."),
     _gauge("object_store_bytes", "transport/object_store_bytes", "bytes", "driver",

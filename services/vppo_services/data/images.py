@@ -6,7 +6,7 @@ import zlib
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_IMAGE_PIXELS: Final = 89_000_000
 """Larger pictures are refused from their header, before any pixel is decoded."""
@@ -38,11 +38,13 @@ def open_image(raw: bytes) -> Image.Image:
             width, height = image.size
             if width * height <= MAX_IMAGE_PIXELS:
                 return _to_rgb(ImageOps.exif_transpose(image))
-    except DECODER_ERRORS as error:
-        cause = str(error).replace(repr(error.args[0]), "") if not error.args else str(error)
+    except UnidentifiedImageError as error:
         raise ValueError(
-            f"{len(raw)} bytes cannot be decoded as an image ({type(error).__name__}: {cause})"
+            f"{len(raw)} bytes cannot be decoded as an image: none of {', '.join(FORMATS)}"
         ) from error
+    except DECODER_ERRORS as error:
+        cause = str(error) or type(error).__name__
+        raise ValueError(f"{len(raw)} bytes cannot be decoded as an image: {cause}") from error
     raise ValueError(
         f"an image may have at most {MAX_IMAGE_PIXELS} pixels, got {width} x {height}; shrink it"
     )

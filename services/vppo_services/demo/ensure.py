@@ -14,7 +14,7 @@ from vppo_core.errors import InvalidDataError
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.demo.dataset import SPLITS, write_split
 from vppo_services.demo.model import FAMILIES, Family, build_model
-from vppo_services.demo.warm_start import RECIPES, warm_start
+from vppo_services.demo.warm_start import warm_start
 
 SCHEME: Final = "demo://"
 CACHE_VARIABLE: Final = "VPPO_CACHE"
@@ -134,7 +134,7 @@ def _build_untrained(family: Family, folder: Path, on_progress: Callable[[int, i
 
 def _build_trained(family: Family, folder: Path, on_progress: Callable[[int, int], None]) -> None:
     build_model(family, folder)
-    warm_start(family, folder, RECIPES[family].seed, on_progress)
+    warm_start(folder, on_progress=on_progress)
 
 
 def _build_split(split: str, path: Path, on_progress: Callable[[int, int], None]) -> None:

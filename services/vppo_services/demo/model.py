@@ -53,7 +53,8 @@ VISION: Final = {
     "temporal_patch_size": 2,
     "hidden_act": "silu",
 }
-ROPE: Final = {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [4, 6, 6]}
+# Real models have a base of millions: over two columns of a picture its slow axes would not turn.
+ROPE: Final = {"rope_type": "default", "mrope_section": [4, 6, 6]}
 INITIAL_STD: Final = 0.05
 CLIP_MEAN: Final = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD: Final = [0.26862954, 0.26130258, 0.27577711]
@@ -125,7 +126,7 @@ def _text(tokenizer: Any, **more: Any) -> dict[str, Any]:
 
 def _qwen2_5(tokenizer: Any) -> Any:
     config = Qwen2_5_VLConfig(
-        text_config=_text(tokenizer, rope_parameters=dict(ROPE)),
+        text_config=_text(tokenizer, rope_parameters={**ROPE, "rope_theta": 100.0}),
         vision_config={
             **VISION,
             "patch_size": 14,
@@ -140,7 +141,7 @@ def _qwen2_5(tokenizer: Any) -> Any:
 
 
 def _qwen3(tokenizer: Any) -> Any:
-    rope = {**ROPE, "mrope_interleaved": True}
+    rope = {**ROPE, "rope_theta": 10.0, "mrope_interleaved": True}
     config = Qwen3VLConfig(
         text_config=_text(tokenizer, head_dim=32, rope_parameters=rope),
         vision_config={

@@ -20,11 +20,14 @@ COLOURS: Final = {
     "orange": (236, 126, 26),
 }
 SHAPES: Final = ("circle", "square", "triangle", "diamond")
-WORDS: Final = tuple(
-    "well so now then first next maybe perhaps surely clearly simply slowly gently quietly calmly "
-    "again once here there over under across along around beyond within between before after "
-    "later soon still".split()
+# fmt: off
+WORDS: Final = (
+    "well", "so", "now", "then", "first", "next", "maybe", "perhaps",
+    "surely", "clearly", "simply", "slowly", "gently", "quietly", "calmly", "again",
+    "once", "here", "there", "over", "under", "across", "along", "around",
+    "beyond", "within", "between", "before", "after", "later", "soon", "still",
 )
+# fmt: on
 NUM_WORDS: Final = 16
 NUM_CELLS: Final = 4
 CELL_PIXELS: Final = 28

@@ -42,7 +42,7 @@ _MAX_VOCABULARY: Final = 1024
 
 
 def build_tokenizer() -> Any:
-    """Trained on the task's own sentences; every word of the task is one token, any text encodes."""
+    """Trained on the task's sentences: each of its words is one token, and any text encodes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(

@@ -8,6 +8,7 @@ from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.scores import DependencyBatch
 from vppo_core.batch.trajectories import TrajectoryBatch
 from vppo_core.spec.job import VPPOJobSpec
+from vppo_services.transport.busy import BusyClock
 from vppo_services.transport.threads import pin_threads
 from vppo_services.transport.weights import WeightManifest, WeightReceiver
 
@@ -24,6 +25,7 @@ class DependencyDeployment:
         self._engine = DependencyEngine(job, device=self._device)
         self._timeout = job.learner.timeout_seconds
         self._receiver: WeightReceiver | None = None
+        self._busy = BusyClock()
 
     def connect_weights(self, address: str, rank: int, world: int) -> None:
         """Join the learner's broadcast group."""
@@ -39,7 +41,12 @@ class DependencyDeployment:
 
     def score(self, prompts: PromptBatch, trajectories: TrajectoryBatch) -> DependencyBatch:
         """Log-probs and token dependency of a group."""
-        return self._engine.score(prompts, trajectories)
+        with self._busy.working():
+            return self._engine.score(prompts, trajectories)
+
+    def take_busy_seconds(self) -> float:
+        """Seconds of computing since this was last asked."""
+        return self._busy.take()
 
     def ping(self) -> int:
         """The policy version, when the process is alive."""

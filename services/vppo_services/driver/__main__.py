@@ -1,14 +1,15 @@
 """`python -m vppo_services.driver`: one attempt at a job, from its file to its exit code."""
 
 import argparse
+import fcntl
 import logging
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import ray
 
-from vppo_core.errors import VPPOError
+from vppo_core.errors import InvalidSpecError, VPPOError
 from vppo_services.driver.finish import finish
 from vppo_services.driver.loop import train
 from vppo_services.driver.open import open_run, read_job
@@ -30,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     level = logging.WARNING if options.quiet else logging.INFO
     configure(options.output, job=options.output.name, level=level)
     run: Run | None = None
+    lock = (options.output / ".lock").open("w")
     try:
+        _take(lock, options.output)
         job = read_job(options.job)
         run = open_run(job, options.output, resume=options.resume, quiet=options.quiet)
         run.evaluate()
@@ -48,6 +51,17 @@ def main(arguments: list[str] | None = None) -> int:
             run.progress.__exit__()
         ray.shutdown()
     return 0
+
+
+def _take(lock: TextIO, folder: Path) -> None:
+    """Hold the folder for this process; the lock ends with it, however it ends."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InvalidSpecError(
+            f"--output must name a folder that no run is using, got '{folder}'; wait for that run, "
+            "stop it, or choose another folder"
+        ) from error
 
 
 def _closing_words(summary: dict[str, Any], folder: Path) -> str:

@@ -19,11 +19,11 @@ from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.scores import RewardBatch
 from vppo_core.errors import NoSignalError, RoleTimeoutError
 from vppo_core.spec.job import VPPOJobSpec
-from vppo_services.transport.calls import translate
 from vppo_services.driver.feed import PromptFeed
 from vppo_services.driver.fleet import Fleet
 from vppo_services.driver.groups import Group
 from vppo_services.rollout.sampling import SamplingSettings
+from vppo_services.transport.calls import translate
 from vppo_services.transport.refs import BatchRef
 
 

@@ -47,6 +47,7 @@ def _summary(run: Run, *, done: bool) -> dict[str, Any]:
         "evaluations": run.evaluations,
         "seconds": round(run.clock.seconds, 3),
         "stageSeconds": {name: round(took, 3) for name, took in run.clock.total.items()},
+        "roleBusySeconds": {name: round(took, 3) for name, took in run.busy_seconds.items()},
         "checkpoint": run.checkpoints.uri(),
         "model": str((run.folder / "model").absolute()) if done else "",
         "quarantinedRows": {str(k): n for k, n in run.feed.quarantine.counts.items()},

@@ -1,5 +1,6 @@
 """Placement -> placed processes, and the calls that concern all of them."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from vppo_core.batch.training import TrainingBatch
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_core.spec.placement import PoolSpec
 from vppo_services.dependency import deployment as dependency
-from vppo_services.transport.calls import await_all
 from vppo_services.learner import deployment as learner
 from vppo_services.learner.metrics import UpdateMetrics
 from vppo_services.reward import deployment as reward
 from vppo_services.rollout import deployment as rollout
+from vppo_services.transport.calls import await_all
 from vppo_services.transport.weights import WeightManifest
 
 
@@ -107,6 +108,25 @@ class Fleet:
         metrics: UpdateMetrics = self.on_learners("update", stored, *prompts, step=step)[0]
         return metrics
 
+    def busy_seconds(self, *, step: int) -> dict[str, float]:
+        """Seconds that each scoring and sampling replica computed since it was asked last, summed.
+
+        Stages overlap, so these say what a role costs and wall times say what a person waits for.
+        """
+        timeout = float(self.job.rollout.timeout_seconds)
+        pools = {"rollout": self.rollouts, "dependency": self.dependencies}
+        return {
+            role: sum(
+                await_all(
+                    [handle.take_busy_seconds.remote() for handle in handles],
+                    role=role,
+                    step=step,
+                    timeout_seconds=timeout,
+                )
+            )
+            for role, handles in pools.items()
+        }
+
     def on_learners(self, method: str, *arguments: Any, step: int) -> list[Any]:
         """Call a method of every rank with the same arguments and wait for all."""
         calls = [getattr(handle, method).remote(*arguments) for handle in self.learners]
@@ -140,6 +160,7 @@ def start_ray(job: VPPOJobSpec) -> None:
         object_store_memory=job.placement.object_store_mib * 2**20,
         include_dashboard=False,
         log_to_driver=False,
+        logging_level=logging.ERROR,
         runtime_env=environment,
         _system_config={"metrics_report_interval_ms": 60_000},
     )

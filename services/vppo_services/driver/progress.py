@@ -47,7 +47,7 @@ class ProgressView:
     def say(self, text: str) -> None:
         """A line above the bar."""
         if not self._quiet:
-            self._console.print(text)
+            self._console.print(text, soft_wrap=True)
 
     def step_done(
         self, step: int, values: Mapping[str, float], stages: Mapping[str, float], seconds: float

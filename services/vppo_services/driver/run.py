@@ -47,6 +47,7 @@ class Run:
     evaluations: list[dict[str, float]] = field(default_factory=list)
     last: tuple[Sequence[GroupArrays], Sequence[Assembled]] | None = None
     histograms: list[Histogram] = field(default_factory=list)
+    busy_seconds: dict[str, float] = field(default_factory=dict)
     _seen: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -93,6 +94,9 @@ class Run:
         seconds = self.clock.step_seconds
         values |= {"step": step, "policy_version": step, "step_seconds": seconds}
         values |= {labelled("stage_seconds", n): took for n, took in self.clock.step.items()}
+        busy = self.fleet.busy_seconds(step=step)
+        values |= {labelled("role_busy_seconds", role): took for role, took in busy.items()}
+        self.busy_seconds = {r: self.busy_seconds.get(r, 0.0) + t for r, t in busy.items()}
         values |= self._durability()
         self.tracker.log_step(step, values)
         self.progress.step_done(step, values, self.clock.step, seconds)

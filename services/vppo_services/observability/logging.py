@@ -60,6 +60,8 @@ def configure(
     if run_folder is not None:
         handlers.append(LineFileHandler(run_folder / LOG_FILE))
         handlers[1].setFormatter(JsonFormatter(job=job, attempt=attempt, role=role))
+    # MLflow writes its own information to standard error, in the middle of a progress bar.
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     root = logging.getLogger()
     for old in [h for h in root.handlers if getattr(h, "is_of_vppo", False)]:
         root.removeHandler(old)

@@ -45,7 +45,7 @@ class StepRecord:
     def as_json(self) -> dict[str, Any]:
         """Flat object of `metrics.jsonl`; a value that was not finite is null."""
         nulls = dict.fromkeys(self.nonfinite)
-        return {"step": self.step, "time": round(self.time_seconds, 3), **self.values, **nulls}
+        return {**self.values, **nulls, "step": self.step, "time": round(self.time_seconds, 3)}
 
 
 def read_steps(path: Path) -> list[dict[str, Any]]:

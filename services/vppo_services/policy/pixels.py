@@ -1,5 +1,6 @@
 """Pixels of prompts, made again from their bytes and checked against what the prompt recorded."""
 
+import hashlib
 from collections import OrderedDict
 
 import numpy as np
@@ -17,7 +18,7 @@ class PixelCache:
     def __init__(self, processor: PromptProcessor, *, max_prompts: int = 16) -> None:
         self.processor = processor
         self._max_prompts = max_prompts
-        self._cache: OrderedDict[tuple[str, int], list[FloatArray]] = OrderedDict()
+        self._cache: OrderedDict[bytes, list[FloatArray]] = OrderedDict()
 
     def of(self, prompts: PromptBatch, prompt: int) -> list[FloatArray]:
         """`pixel_values` rows of each image of one prompt, in the order of its text.
@@ -31,7 +32,9 @@ class PixelCache:
                 f"{prompts.processor_fingerprint[:12]}, this role has "
                 f"{self.processor.fingerprint[:12]}; all roles must load one model revision"
             )
-        key = (prompts.uids[prompt], int(prompts.prompt_lengths[prompt]))
+        images = [prompts.image(index) for index in prompts.image_indices(prompt)]
+        # By content: rows of two data sets may have the same name.
+        key = hashlib.sha256(b"|".join(images)).digest()
         if key not in self._cache:
             self._cache[key] = self._decode(prompts, prompt)
             if len(self._cache) > self._max_prompts:

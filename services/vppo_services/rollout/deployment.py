@@ -7,6 +7,7 @@ import ray
 
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.rollout.sampling import SamplingSettings
+from vppo_services.transport.busy import BusyClock
 from vppo_services.transport.threads import pin_threads
 from vppo_services.transport.weights import WeightManifest, WeightReceiver
 
@@ -29,6 +30,7 @@ class RolloutDeployment:
         )
         self._timeout = job.learner.timeout_seconds
         self._receiver: WeightReceiver | None = None
+        self._busy = BusyClock()
 
     def connect_weights(self, address: str, rank: int, world: int) -> None:
         """Join the learner's broadcast group."""
@@ -48,13 +50,26 @@ class RolloutDeployment:
         Two objects a group, so that the caller learns whose group it is without fetching it.
         """
         prompts = (ray.get(ref) for ref in prompt_refs)
-        for position, trajectories in self._engine.generate(prompts, settings):
-            yield position
-            yield trajectories
+        with self._busy.working():
+            for position, trajectories in self._engine.generate(prompts, settings):
+                yield position
+                yield trajectories
 
     def cache_info(self) -> dict[str, float]:
         """What the engine reuses, by name."""
         return self._engine.cache_info()
+
+    def policy_version(self) -> int:
+        """Version of the weights that answer; 0 is the loaded checkpoint."""
+        return self._engine.policy_version
+
+    def close(self) -> None:
+        """Give back the engine's memory."""
+        self._engine.close()
+
+    def take_busy_seconds(self) -> float:
+        """Seconds of computing since this was last asked."""
+        return self._busy.take()
 
     def ping(self) -> int:
         """The policy version, when the process is alive."""

@@ -35,7 +35,7 @@ class RolloutEngine(Protocol):
         """
 
     def load_weights(self, tensors: Iterable[tuple[str, torch.Tensor]], version: int) -> None:
-        """Replace weights in place, forget all that was computed from the old ones, set the version.
+        """Replace weights in place, forget what was computed from the old ones, set the version.
 
         Args:
             tensors: names and values as `named_parameters()` of the transformers model gives them;

@@ -52,6 +52,6 @@ def check_ids(prompt: PromptBatch, ids: Sequence[int]) -> None:
         pairs = zip(ids, expected, strict=False)
         first = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(ids), len(expected)))
         raise ConsistencyError(
-            f"prompt {prompt.uids[0]} has {len(expected)} tokens, the engine makes {len(ids)} of it "
-            f"and differs from position {first}; all roles must load one model revision"
+            f"prompt {prompt.uids[0]} has {len(expected)} tokens, the engine makes {len(ids)} of "
+            f"it and differs from position {first}; all roles must load one model revision"
         )

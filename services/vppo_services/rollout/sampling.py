@@ -12,7 +12,7 @@ from vppo_core.batch.trajectories import TrajectoryBatch
 from vppo_core.errors import ConsistencyError
 
 BAN_BIAS = -100.0
-"""Added to the logits of banned ids, before the temperature; the learner's softmax does the same."""
+"""Added to the logits of banned ids, before the temperature; the learner does the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

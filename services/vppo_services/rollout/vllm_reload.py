@@ -1,4 +1,4 @@
-"""New weights in a running vLLM: in place, with nothing left that was computed from the old ones."""
+"""New weights in a running vLLM, in place, with nothing left that was made from the old ones."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -33,7 +33,7 @@ def reload_weights(llm: Any, tensors: Iterable[tuple[str, torch.Tensor]]) -> set
             yield name, tensor.to(dtype)
 
     is_single = llm.llm_engine.vllm_config.parallel_config.world_size == 1
-    source: Any = recorded() if is_single else list(recorded())
+    source: Any = recorded() if is_single else [(name, t.cpu()) for name, t in recorded()]
     try:
         with _without_warnings():
             llm.collective_rpc("reload_weights", kwargs={"weights_iterator": source})
