@@ -4,76 +4,67 @@ Each measurement runs in a process of its own, so that one estimator's high-wate
 other's; the two alternate, so that a slow minute of the machine hits both.
 """
 
-import argparse
-import json
-import os
-import platform
-import resource
 import statistics
-import subprocess
-import sys
 import time
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from benchmarks.machine import GIB, cores, forget_peak, peak_resident_bytes, run_apart
+from benchmarks.tables import Result, on_the_wire
 from vppo_core.algo.dependency import score_views
 
 ESTIMATORS = ("kl_sampled", "kl_full")
-GIB = 2**30
+MAX_TIME_RATIO = 1.2
+MAX_EXTRA_GIB = 0.6
 
 
-def main() -> None:
-    """Measure and write the report, or (with --estimator) be one measurement."""
-    arguments = _parse()
-    if arguments.estimator:
-        print(json.dumps(measure(arguments)))
-        return
-    report = {
-        "machine": machine(arguments),
-        "shape": {
-            name: getattr(arguments, name) for name in ("tokens", "vocabulary", "hidden", "dtype")
-        },
-        "tile": {"tokens": arguments.chunk_tokens, "vocabulary": arguments.chunk_vocabulary},
-        **compare(arguments),
-    }
-    text = json.dumps(report, indent=2)
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text + "\n")
+@dataclass(frozen=True, slots=True)
+class KlOptions:
+    """Sizes of hidden states and head, and of the tiles in which the head is read."""
+
+    tokens: int = 4096
+    vocabulary: int = 152_064
+    hidden: int = 1024
+    dtype: str = "float32"
+    chunk_tokens: int = 512
+    chunk_vocabulary: int = 16_384
+    device: str = "cpu"
+    threads: int = 0
+    """Of the CPU; 0 means one for each core."""
+    repeats: int = 3
 
 
-def compare(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Both estimators, alternated `repeats` times; medians and their ratio."""
+def run(options: KlOptions) -> tuple[dict[str, Any], list[Result]]:
+    """The report and its lines of the table."""
+    options = replace(options, threads=options.threads or cores())
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in ESTIMATORS}
-    for repeat in range(arguments.repeats):
+    for repeat in range(options.repeats):
         for name in ESTIMATORS if repeat % 2 == 0 else reversed(ESTIMATORS):
-            runs[name].append(_measure_apart(name))
-    report: dict[str, Any] = {}
-    for key in ("seconds", "cpuSeconds"):
-        values = {name: [run[key] for run in runs[name]] for name in ESTIMATORS}
-        median = {name: statistics.median(values[name]) for name in ESTIMATORS}
-        ratio = median["kl_full"] / median["kl_sampled"]
-        report[key] = {"runs": values, "median": median, "ratio": ratio}
-    peak = {name: max(run["extraGiB"] for run in runs[name]) for name in ESTIMATORS}
-    return {**report, "peakExtraGiB": peak}
+            runs[name].append(run_apart(measure, options, name))
+    report = {
+        "shape": on_the_wire(options),
+        "gpu": torch.cuda.get_device_name() if options.device == "cuda" else None,
+        **_compared(runs),
+    }
+    return report, _results(report)
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, float]:
-    """Seconds and extra resident memory of one scoring of both views."""
-    torch.set_num_threads(arguments.threads)
-    device = torch.device(arguments.device)
+def measure(options: KlOptions, estimator: str) -> dict[str, float]:
+    """Seconds, CPU seconds and extra memory of one scoring of both views."""
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device)
     generator = torch.Generator(device).manual_seed(0)
 
     def normal(rows: int, scale: float) -> torch.Tensor:
-        values = torch.randn(rows, arguments.hidden, generator=generator, device=device)
-        return values.mul_(scale).to(getattr(torch, arguments.dtype))
+        values = torch.randn(rows, options.hidden, generator=generator, device=device)
+        return values.mul_(scale).to(getattr(torch, options.dtype))
 
-    weight, hidden = normal(arguments.vocabulary, 0.1), normal(arguments.tokens, 1.0)
-    perturbed = hidden + normal(arguments.tokens, 0.1)
+    weight, hidden = normal(options.vocabulary, 0.1), normal(options.tokens, 1.0)
+    perturbed = hidden + normal(options.tokens, 0.1)
     token_ids = torch.randint(
-        arguments.vocabulary, (arguments.tokens,), generator=generator, device=device
+        options.vocabulary, (options.tokens,), generator=generator, device=device
     )
 
     def score(rows: int) -> None:
@@ -82,18 +73,18 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
             perturbed[:rows],
             weight,
             token_ids[:rows],
-            estimator=arguments.estimator,
-            chunk_tokens=arguments.chunk_tokens,
-            chunk_vocabulary=arguments.chunk_vocabulary,
+            estimator=estimator,
+            chunk_tokens=options.chunk_tokens,
+            chunk_vocabulary=options.chunk_vocabulary,
         )
         if device.type == "cuda":
             torch.cuda.synchronize()
 
     # Libraries load their kernels once; neither their time nor their memory is the estimator's.
-    score(8 if device.type == "cpu" else arguments.chunk_tokens)
+    score(8 if device.type == "cpu" else options.chunk_tokens)
     before = _start_peak(device)
     start, cpu_start = time.perf_counter(), time.process_time()
-    score(arguments.tokens)
+    score(options.tokens)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
     return {
         "seconds": seconds,
@@ -102,66 +93,40 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def machine(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the numbers were measured on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = names[0].partition(":")[2].strip() if names else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "threads": arguments.threads,
-        "gpu": torch.cuda.get_device_name() if arguments.device == "cuda" else None,
-        "torch": torch.__version__,
-    }
+def _compared(runs: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """All runs, medians of time with their ratio, and the highest memory."""
+    compared: dict[str, Any] = {}
+    for key in ("seconds", "cpuSeconds"):
+        values = {name: [run[key] for run in runs[name]] for name in ESTIMATORS}
+        median = {name: statistics.median(values[name]) for name in ESTIMATORS}
+        ratio = median["kl_full"] / median["kl_sampled"]
+        compared[key] = {"runs": values, "median": median, "ratio": ratio}
+    peak = {name: max(run["extraGiB"] for run in runs[name]) for name in ESTIMATORS}
+    return {**compared, "peakExtraGiB": peak}
 
 
-def _measure_apart(estimator: str) -> dict[str, float]:
-    command = [sys.executable, __file__, *sys.argv[1:], "--estimator", estimator]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    result: dict[str, float] = json.loads(done.stdout)
-    return result
+def _results(report: dict[str, Any]) -> list[Result]:
+    seconds, cpu, peak = (report[key] for key in ("seconds", "cpuSeconds", "peakExtraGiB"))
+    lines = [Result("kl_full / kl_sampled, time", seconds["ratio"], "x", MAX_TIME_RATIO)]
+    if report["gpu"] is None:
+        lines += [Result("kl_full / kl_sampled, CPU time", cpu["ratio"], "x", MAX_TIME_RATIO)]
+    return [
+        *lines,
+        *(Result(f"{name}, time", seconds["median"][name], "s") for name in ESTIMATORS),
+        Result("kl_full, memory beside the head", peak["kl_full"], "GiB", MAX_EXTRA_GIB),
+        Result("kl_sampled, memory beside the head", peak["kl_sampled"], "GiB"),
+    ]
 
 
 def _start_peak(device: torch.device) -> int:
-    """Bytes in use now; the high-water mark starts from here, where the system can."""
+    """Bytes in use now; the high-water mark starts from here."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5")
-    return _peak_bytes(device)
+    forget_peak()
+    return peak_resident_bytes()
 
 
 def _peak_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated()
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tokens", type=int, default=4096)
-    parser.add_argument("--vocabulary", type=int, default=152_064)
-    parser.add_argument("--hidden", type=int, default=1024)
-    parser.add_argument("--chunk-tokens", type=int, default=512)
-    parser.add_argument("--chunk-vocabulary", type=int, default=16_384)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--dtype", default="float32", help="of hidden states and head")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--estimator", choices=ESTIMATORS, help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    main()
+    return torch.cuda.max_memory_allocated() if device.type == "cuda" else peak_resident_bytes()

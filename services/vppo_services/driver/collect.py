@@ -112,7 +112,7 @@ class Collector:
         algorithm = self._job.algorithm
         if not algorithm.dynamic_sampling:
             return True
-        accuracies = torch.from_numpy(rewards.accuracies)[None]
+        accuracies = torch.tensor(rewards.accuracies)[None]
         low, high = algorithm.filter_low, algorithm.filter_high
         return bool(is_informative(accuracies, low=low, high=high).item())
 
