@@ -8,6 +8,8 @@ from pathlib import Path
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Its own information would land in the middle of a progress bar.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 from mlflow import MlflowClient  # reads the settings above
 from mlflow.entities import Metric, Param, RunTag
