@@ -42,7 +42,7 @@ class FsdpOptions:
     max_tokens_per_micro_batch: int = 2048
     updates: int = 3
     """Measured, after one that is not."""
-    repeats: int = 3
+    repeats: int = 2
     """Times that each number of ranks is started; they take turns."""
 
 

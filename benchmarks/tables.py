@@ -35,7 +35,7 @@ class Result:
             "measure": self.measure,
             "value": self.value,
             "unit": self.unit,
-            "atMost": self.at_most,
+            "goal": self.at_most,
             "isMet": self.is_met,
         }
 

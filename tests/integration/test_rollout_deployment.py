@@ -39,7 +39,7 @@ def groups_of(replica: Any, prompts: list[PromptBatch]) -> dict[int, Any]:
     stream = replica.generate.options(num_returns="streaming").remote(refs, SETTINGS)
     groups = {}
     for position in stream:
-        groups[ray.get(position)] = next(stream)
+        groups[ray.get(position).position] = next(stream)
     return {index: ray.get(ref) for index, ref in groups.items()}
 
 

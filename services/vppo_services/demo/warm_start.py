@@ -149,7 +149,9 @@ def response_log_probs(model: Any, samples: Samples) -> Tensor:
 def expected_accuracy(model: Any, samples: Samples, answer_tokens: int) -> float:
     """Probability, at temperature 1, of the whole right answer after the given talk; mean over N.
 
-    Needs one forward pass and no sampling, so it is exact for each talk and cheap to ask often.
+    Needs one forward pass and no sampling, so it is exact for each talk and cheap to ask often. It
+    holds for a model that talks as it was taught: reinforcement learning changes the length of the
+    talk, and from then on only sampled answers tell.
     """
     with torch.no_grad():
         log_probs = response_log_probs(model, samples)

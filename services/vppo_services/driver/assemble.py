@@ -20,7 +20,7 @@ from vppo_core.algo.shaping import (
     shape_advantages,
     shaping_weights,
 )
-from vppo_core.batch.axes import BoolArray, FloatArray, nbytes, pad_right
+from vppo_core.batch.axes import BoolArray, FloatArray, pad_right
 from vppo_core.batch.training import TrainingBatch
 from vppo_core.spec.algorithm import AlgorithmSpec, Shaping, ShapingScope, ShapingTarget
 from vppo_services.driver.groups import GroupArrays
@@ -36,11 +36,6 @@ class Assembled:
     shaping_weights: FloatArray  # [B]
     is_perturbed: BoolArray  # [B]
     rollout_log_probs: FloatArray  # [B, T]
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes that the mini-batch takes in the object store."""
-        return nbytes(self.batch)
 
 
 def assemble(groups: Sequence[GroupArrays], algorithm: AlgorithmSpec) -> Assembled:

@@ -135,10 +135,14 @@ class Checkpoints:
                 num_bytes=nbytes(arrays.prompts),
                 policy_version=0,
             ),
-            ray.put(arrays.trajectories),
+            put(
+                arrays.trajectories,
+                rows=len(arrays.trajectories),
+                num_bytes=nbytes(arrays.trajectories),
+                policy_version=arrays.trajectories.policy_version,
+            ),
             arrays.rewards,
             ray.put(arrays.scores),
-            arrays.trajectories.policy_version,
         )
 
     def _failed(self, step: int, error: Exception) -> None:

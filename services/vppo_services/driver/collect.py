@@ -15,16 +15,18 @@ import torch
 from ray.exceptions import RayError
 
 from vppo_core.algo.sampling import is_informative
+from vppo_core.batch.axes import nbytes
 from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.scores import RewardBatch
-from vppo_core.errors import NoSignalError, RoleTimeoutError
+from vppo_core.batch.trajectories import TrajectoryBatch
+from vppo_core.errors import ConsistencyError, NoSignalError, RoleTimeoutError
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.driver.feed import PromptFeed
 from vppo_services.driver.fleet import Fleet
 from vppo_services.driver.groups import Group
 from vppo_services.rollout.sampling import SamplingSettings
 from vppo_services.transport.calls import translate
-from vppo_services.transport.refs import BatchRef
+from vppo_services.transport.refs import BatchInfo, BatchRef
 
 
 @dataclass(slots=True)
@@ -37,6 +39,7 @@ class CollectStats:
     dropped_wrong: int = 0
     stale: int = 0
     surplus_dropped: int = 0
+    stored_bytes: int = 0
     sample_seconds: float = 0.0
     rewards: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
@@ -104,7 +107,9 @@ class Collector:
         round_ = _Round(self._fleet, self._settings, prompts, step)
         groups = round_.run(self._keeps)
         stats.sample_seconds += time.perf_counter() - started
+        stats.stored_bytes += round_.num_bytes
         for rewards in round_.rewards.values():
+            stats.stored_bytes += nbytes(rewards)
             self._count(rewards, stats)
         return groups
 
@@ -144,7 +149,8 @@ class _Round:
         self._step = step
         self._version = fleet.policy_version
         self.rewards: dict[int, RewardBatch] = {}
-        self._trajectories: dict[int, Any] = {}
+        self._trajectories: dict[int, BatchRef[TrajectoryBatch]] = {}
+        self.num_bytes = sum(prompt.num_bytes for prompt in prompts)
         self._scores: dict[int, Any] = {}
         self._grading: dict[Any, int] = {}
         self._streams: dict[Any, list[int]] = {}
@@ -178,17 +184,26 @@ class _Round:
 
     def _grade_next(self, stream: Any) -> None:
         try:
-            position = ray.get(next(stream))
-            trajectories = next(stream)
+            info: BatchInfo = ray.get(next(stream))
+            reference = next(stream)
         except StopIteration:
             del self._streams[stream]
             return
         except RayError as error:
             raise translate(error, role="rollout", step=self._step) from error
-        index = self._streams[stream][position]
+        if info.policy_version != self._version:
+            raise ConsistencyError(
+                f"a rollout replica answered from policy version {info.policy_version} at step "
+                f"{self._step}, the learner published {self._version}; its update was lost"
+            )
+        index = self._streams[stream][info.position]
+        trajectories = BatchRef[TrajectoryBatch](
+            reference, info.rows, info.num_bytes, info.policy_version
+        )
         self._trajectories[index] = trajectories
+        self.num_bytes += info.num_bytes
         handle = self._fleet.rewards[index % len(self._fleet.rewards)]
-        self._grading[handle.grade.remote(self._prompts[index].ref, trajectories)] = index
+        self._grading[handle.grade.remote(self._prompts[index].ref, reference)] = index
 
     def _score(self, graded: Any, keeps: Any) -> None:
         index = self._grading.pop(graded)
@@ -199,7 +214,7 @@ class _Round:
         if keeps(self.rewards[index]):
             handle = self._fleet.dependencies[index % len(self._fleet.dependencies)]
             self._scores[index] = handle.score.remote(
-                self._prompts[index].ref, self._trajectories[index]
+                self._prompts[index].ref, self._trajectories[index].ref
             )
         else:
             # Let go of the rollouts at once; a reference kept is memory kept.
@@ -211,5 +226,4 @@ class _Round:
             self._trajectories[index],
             self.rewards[index],
             self._scores[index],
-            self._version,
         )

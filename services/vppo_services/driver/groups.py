@@ -5,7 +5,6 @@ from typing import Any
 
 import ray
 
-from vppo_core.batch.axes import nbytes
 from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.scores import DependencyBatch, RewardBatch
 from vppo_core.batch.trajectories import TrajectoryBatch
@@ -17,14 +16,20 @@ class Group:
     """One prompt with its graded rollouts; `scores` may still be on its way."""
 
     prompts: BatchRef[PromptBatch]
-    trajectories: Any  # ObjectRef of a TrajectoryBatch
+    trajectories: BatchRef[TrajectoryBatch]
     rewards: RewardBatch
     scores: Any  # ObjectRef of a DependencyBatch
-    policy_version: int
+
+    @property
+    def policy_version(self) -> int:
+        """Version that sampled and scored the group."""
+        return self.trajectories.policy_version
 
     def fetch(self) -> "GroupArrays":
         """The arrays themselves; only `assemble`, checkpoints and the report ask for them."""
-        prompts, trajectories, scores = ray.get([self.prompts.ref, self.trajectories, self.scores])
+        prompts, trajectories, scores = ray.get(
+            [self.prompts.ref, self.trajectories.ref, self.scores]
+        )
         return GroupArrays(prompts, trajectories, self.rewards, scores)
 
 
@@ -36,8 +41,3 @@ class GroupArrays:
     trajectories: TrajectoryBatch
     rewards: RewardBatch
     scores: DependencyBatch
-
-    @property
-    def num_bytes(self) -> int:
-        """Bytes that the group's trajectories and scores take in the object store."""
-        return nbytes(self.trajectories) + nbytes(self.rewards) + nbytes(self.scores)

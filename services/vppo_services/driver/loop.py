@@ -12,6 +12,7 @@ and token filtering are defined on the whole mini-batch.
 
 from collections.abc import Sequence
 
+from vppo_core.batch.axes import nbytes
 from vppo_services.driver.assemble import Assembled, assemble
 from vppo_services.driver.groups import Group, GroupArrays
 from vppo_services.driver.metrics import method_values, sampling_values, update_values
@@ -44,7 +45,9 @@ def train(run: Run) -> None:
         values |= method_values(batches, run.job.rollout.max_response_tokens)
         values |= update_values(updates)
         values["samples_per_second"] = sum(len(b.batch) for b in batches) / clock.step_seconds
-        values["object_store_bytes"] = float(_stored_bytes(groups, arrays, batches))
+        scored = sum(nbytes(group.scores) for group in arrays)
+        trained = sum(nbytes(assembled.batch) for assembled in batches)
+        values["object_store_bytes"] = float(stats.stored_bytes + scored + trained)
         run.finish_step(step, values, arrays, batches)
 
 
@@ -62,13 +65,3 @@ def _update(
         prompts = [group.prompts.ref for group in groups[index * size : (index + 1) * size]]
         updates.append(run.fleet.update(assembled.batch, prompts, step=step))
     return updates
-
-
-def _stored_bytes(
-    groups: Sequence[Group], arrays: Sequence[GroupArrays], batches: Sequence[Assembled]
-) -> int:
-    return (
-        sum(group.prompts.num_bytes for group in groups)
-        + sum(group.num_bytes for group in arrays)
-        + sum(assembled.num_bytes for assembled in batches)
-    )

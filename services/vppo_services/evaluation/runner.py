@@ -68,9 +68,9 @@ def evaluate(
             streams.append((stream, share))
     try:
         for stream, share in streams:
-            for position in stream:
-                # Fetched first: a replica that failed gives its error in place of a position.
-                prompt = share[ray.get(position)]
+            for header in stream:
+                # Fetched first: a replica that failed gives its error in place of a header.
+                prompt = share[ray.get(header).position]
                 grader = rewards[len(grades) % len(rewards)]
                 grades.append(grader.grade.remote(prompt, next(stream)))
     except RayError as error:

@@ -5,9 +5,11 @@ from typing import Any
 
 import ray
 
+from vppo_core.batch.axes import nbytes
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.rollout.sampling import SamplingSettings
 from vppo_services.transport.busy import BusyClock
+from vppo_services.transport.refs import BatchInfo
 from vppo_services.transport.threads import pin_threads
 from vppo_services.transport.weights import WeightManifest, WeightReceiver
 
@@ -45,14 +47,13 @@ class RolloutDeployment:
         return self._engine.policy_version
 
     def generate(self, prompt_refs: Sequence[Any], settings: SamplingSettings) -> Iterator[Any]:
-        """For each finished group its position among the prompts, then its TrajectoryBatch.
-
-        Two objects a group, so that the caller learns whose group it is without fetching it.
-        """
+        """For each finished group a BatchInfo, then its TrajectoryBatch: two objects a group."""
         prompts = (ray.get(ref) for ref in prompt_refs)
         with self._busy.working():
             for position, trajectories in self._engine.generate(prompts, settings):
-                yield position
+                yield BatchInfo(
+                    position, len(trajectories), nbytes(trajectories), trajectories.policy_version
+                )
                 yield trajectories
 
     def cache_info(self) -> dict[str, float]:

@@ -18,6 +18,19 @@ class BatchRef(Generic[T]):
     policy_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class BatchInfo:
+    """What a producer says of a batch that it streams, ahead of the batch itself.
+
+    The caller learns whose group it is, and what it weighs, without fetching it.
+    """
+
+    position: int  # of the prompt among those asked
+    rows: int
+    num_bytes: int
+    policy_version: int
+
+
 def put(batch: T, *, rows: int, num_bytes: int, policy_version: int) -> BatchRef[T]:
     """Store a batch and describe it."""
     return BatchRef(ray.put(batch), rows, num_bytes, policy_version)
