@@ -34,12 +34,12 @@ def ray_node() -> Iterator[None]:
 
 
 def groups_of(replica: Any, prompts: list[PromptBatch]) -> dict[int, Any]:
-    """What a driver does: read a position, keep a reference, next."""
+    """What a driver does: read a header, keep a reference, next."""
     refs = [ray.put(prompt) for prompt in prompts]
     stream = replica.generate.options(num_returns="streaming").remote(refs, SETTINGS)
     groups = {}
-    for position in stream:
-        groups[ray.get(position).position] = next(stream)
+    for header in stream:
+        groups[ray.get(header).position] = next(stream)
     return {index: ray.get(ref) for index, ref in groups.items()}
 
 

@@ -197,7 +197,7 @@ class _Round:
                 f"{self._step}, the learner published {self._version}; its update was lost"
             )
         index = self._streams[stream][info.position]
-        trajectories = BatchRef[TrajectoryBatch](
+        trajectories: BatchRef[TrajectoryBatch] = BatchRef(
             reference, info.rows, info.num_bytes, info.policy_version
         )
         self._trajectories[index] = trajectories
