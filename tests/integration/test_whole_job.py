@@ -5,31 +5,18 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DEADLINE_SECONDS = 300.0
-GRADER = """
-import os, time
-
-def grade(text, answer):
-    if os.environ.get("GRADER_FAULTS") and len(text) % 7 == 0:
-        time.sleep(3600)
-    if os.environ.get("GRADER_FAULTS") and len(text) % 7 == 1:
-        raise RuntimeError("planted")
-    return float(len(text) % 2)
-"""
 
 
 def png(seed: int) -> bytes:
@@ -37,69 +24,6 @@ def png(seed: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-class Runs:
-    """Starts `vppo train` on a tiny model whose answers are graded by their length."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.children: list[subprocess.Popen[str]] = []
-        (folder / "grader").mkdir()
-        (folder / "grader" / "by_length.py").write_text(GRADER)
-
-    def spec(self, **sections: dict[str, Any]) -> Path:
-        spec: dict[str, Any] = {
-            "model": {
-                "source": "demo://qwen2.5-vl-untrained",
-                "dtype": "float32",
-                "minPixels": 3136,
-                "maxPixels": 4096,
-            },
-            "data": {"source": "demo://colours", "maxPromptTokens": 128},
-            "rollout": {
-                "engine": "transformers",
-                "groupSize": 4,
-                "promptsPerStep": 4,
-                "maxResponseTokens": 12,
-            },
-            "reward": {"grader": "by_length:grade", "timeoutSeconds": 1.0},
-            "learner": {"numSteps": 4, "promptsPerUpdate": 2, "learningRate": 0.001},
-            "checkpoint": {"everySteps": 1},
-        }
-        for name, values in sections.items():
-            spec[name] = {**spec.get(name, {}), **values}
-        path = self.folder / f"job-{len(self.children)}.yaml"
-        document = {"apiVersion": "vppo.io/v1alpha1", "kind": "VPPOJob", "spec": spec}
-        path.write_text(yaml.safe_dump(document))
-        return path
-
-    def start(self, spec: Path, output: Path, *more: str, **environment: str) -> Any:
-        command = [str(Path(sys.executable).with_name("vppo")), "train", str(spec)]
-        child = subprocess.Popen(
-            [*command, "--output", str(output), *more],
-            env={**os.environ, "PYTHONPATH": str(self.folder / "grader"), **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        self.children.append(child)
-        return child
-
-    def run(self, spec: Path, output: Path, *more: str, **environment: str) -> tuple[int, str]:
-        child = self.start(spec, output, *more, **environment)
-        text, _ = child.communicate(timeout=DEADLINE_SECONDS)
-        return child.returncode, text
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    runs = Runs(tmp_path)
-    yield runs
-    for child in runs.children:
-        if child.poll() is None:
-            child.kill()
 
 
 def steps_of(output: Path) -> list[dict[str, Any]]:
@@ -135,7 +59,7 @@ def processes_of(output: Path) -> list[int]:
 
 
 def test_a_run_that_was_killed_and_resumed_ends_with_the_bytes_of_one_that_was_not(
-    runs: Runs, tmp_path: Path
+    runs: Any, tmp_path: Path
 ) -> None:
     spec = runs.spec()
     code, text = runs.run(spec, tmp_path / "whole")
@@ -162,7 +86,7 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_bytes_of_one_that_was_n
 
 
 def test_sigterm_saves_at_the_step_boundary_and_leaves_no_process(
-    runs: Runs, tmp_path: Path
+    runs: Any, tmp_path: Path
 ) -> None:
     output = tmp_path / "run"
     child = runs.start(runs.spec(learner={"numSteps": 10_000}), output)
@@ -181,7 +105,7 @@ def test_sigterm_saves_at_the_step_boundary_and_leaves_no_process(
 
 @pytest.mark.parametrize("role", ["RolloutDeployment", "LearnerDeployment"])
 def test_a_role_that_dies_ends_the_run_with_its_name_and_step(
-    runs: Runs, tmp_path: Path, role: str
+    runs: Any, tmp_path: Path, role: str
 ) -> None:
     output = tmp_path / "run"
     child = runs.start(runs.spec(learner={"numSteps": 10_000}), output)
@@ -201,7 +125,7 @@ def test_a_role_that_dies_ends_the_run_with_its_name_and_step(
 
 
 def test_faults_around_the_training_are_counted_and_do_not_stop_it(
-    runs: Runs, tmp_path: Path
+    runs: Any, tmp_path: Path
 ) -> None:
     """A grader that hangs and raises, bad rows, and a checkpoint address that cannot be written."""
     (tmp_path / "file").write_text("in the way")
@@ -248,7 +172,7 @@ def test_faults_around_the_training_are_counted_and_do_not_stop_it(
     }
 
 
-def test_a_whole_job_with_vllm_reports_to_mlflow_and_prometheus(runs: Runs, tmp_path: Path) -> None:
+def test_a_whole_job_with_vllm_reports_to_mlflow_and_prometheus(runs: Any, tmp_path: Path) -> None:
     output = tmp_path / "run"
     spec = runs.spec(
         data={
@@ -288,7 +212,7 @@ def test_a_whole_job_with_vllm_reports_to_mlflow_and_prometheus(runs: Runs, tmp_
     assert {"report.html", "model"} <= artifacts
 
 
-def test_a_missing_data_set_is_one_sentence_before_any_process(runs: Runs, tmp_path: Path) -> None:
+def test_a_missing_data_set_is_one_sentence_before_any_process(runs: Any, tmp_path: Path) -> None:
     code, text = runs.run(runs.spec(data={"source": "/nowhere/rows.parquet"}), tmp_path / "run")
     assert code == 2
     assert "data.source" in text
@@ -296,7 +220,7 @@ def test_a_missing_data_set_is_one_sentence_before_any_process(runs: Runs, tmp_p
 
 
 def test_a_model_without_vision_is_one_sentence_before_any_process(
-    runs: Runs, tmp_path: Path
+    runs: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "text-only"
     folder.mkdir()

@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         _take(lock, options.output)
         job = read_job(options.job)
         run = open_run(job, options.output, resume=options.resume, quiet=options.quiet)
-        run.evaluate()
+        if run.step == 0:
+            run.evaluate()
         train(run)
         summary = finish(run)
         run.tracker.close("FINISHED")

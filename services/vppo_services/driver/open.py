@@ -1,5 +1,6 @@
 """Opens a run: what is wrong with spec, data or model is found before Ray starts."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from vppo_services.driver.store import CheckpointStore
 from vppo_services.observability.tracker import Tracker
 from vppo_services.policy.loading import check_model
 from vppo_services.policy.settings import load_processor
+
+_log = logging.getLogger(__name__)
 
 
 def open_run(job: VPPOJob, folder: Path, *, resume: bool, quiet: bool) -> Run:
@@ -99,8 +102,8 @@ def _held_out(spec: VPPOJobSpec, factory: PromptFactory) -> list[Any]:
     for index in range(min(len(rows), spec.evaluation.max_prompts)):
         try:
             prompts.append(factory.make(rows[index], 0))
-        except BadRowError:
-            continue
+        except BadRowError as bad:
+            _log.warning("a held-out row is left out: %s", bad)
     if not prompts:
         raise InvalidDataError(
             f"data.validationSource '{spec.data.validation_source}' has no usable row among the "

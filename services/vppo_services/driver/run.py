@@ -145,9 +145,12 @@ class Run:
             "quarantined_rows": float(sum(self.feed.quarantine.counts.values())),
         }
         added = {n: total - self._seen.get(n, 0.0) for n, total in totals.items()}
-        self._seen = totals
-        if self.checkpoints.last_step is not None:
-            added["checkpoint_step"] = float(self.checkpoints.last_step)
+        self._seen |= totals
+        completed = self.checkpoints.last_step
+        if completed is not None:
+            if self._seen.get("checkpoint_step") != completed and self.checkpoints.last_seconds:
+                added["checkpoint_seconds"] = self.checkpoints.last_seconds
+            added["checkpoint_step"] = self._seen["checkpoint_step"] = float(completed)
         return added
 
 

@@ -1,0 +1,86 @@
+"""Starts whole jobs for tests: a tiny model whose answers are graded by their length."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+DEADLINE_SECONDS = 300.0
+GRADER = """
+import os, time
+
+def grade(text, answer):
+    if os.environ.get("GRADER_FAULTS") and len(text) % 7 == 0:
+        time.sleep(3600)
+    if os.environ.get("GRADER_FAULTS") and len(text) % 7 == 1:
+        raise RuntimeError("planted")
+    return float(len(text) % 2)
+"""
+
+
+class Runs:
+    """Starts `vppo train` on a tiny model whose answers are graded by their length."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.children: list[subprocess.Popen[str]] = []
+        (folder / "grader").mkdir()
+        (folder / "grader" / "by_length.py").write_text(GRADER)
+
+    def spec(self, **sections: dict[str, Any]) -> Path:
+        spec: dict[str, Any] = {
+            "model": {
+                "source": "demo://qwen2.5-vl-untrained",
+                "dtype": "float32",
+                "minPixels": 3136,
+                "maxPixels": 4096,
+            },
+            "data": {"source": "demo://colours", "maxPromptTokens": 128},
+            "rollout": {
+                "engine": "transformers",
+                "groupSize": 4,
+                "promptsPerStep": 4,
+                "maxResponseTokens": 12,
+            },
+            "reward": {"grader": "by_length:grade", "timeoutSeconds": 1.0},
+            "learner": {"numSteps": 4, "promptsPerUpdate": 2, "learningRate": 0.001},
+            "checkpoint": {"everySteps": 1},
+        }
+        for name, values in sections.items():
+            spec[name] = {**spec.get(name, {}), **values}
+        path = self.folder / f"job-{len(self.children)}.yaml"
+        document = {"apiVersion": "vppo.io/v1alpha1", "kind": "VPPOJob", "spec": spec}
+        path.write_text(yaml.safe_dump(document))
+        return path
+
+    def start(self, spec: Path, output: Path, *more: str, **environment: str) -> Any:
+        command = [str(Path(sys.executable).with_name("vppo")), "train", str(spec)]
+        child = subprocess.Popen(
+            [*command, "--output", str(output), *more],
+            env={**os.environ, "PYTHONPATH": str(self.folder / "grader"), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.children.append(child)
+        return child
+
+    def run(self, spec: Path, output: Path, *more: str, **environment: str) -> tuple[int, str]:
+        child = self.start(spec, output, *more, **environment)
+        text, _ = child.communicate(timeout=DEADLINE_SECONDS)
+        return child.returncode, text
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Runs]:
+    runs = Runs(tmp_path)
+    yield runs
+    for child in runs.children:
+        if child.poll() is None:
+            child.kill()
