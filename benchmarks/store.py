@@ -51,7 +51,8 @@ def one_megapixel(job: VPPOJobSpec) -> dict[str, Any]:
     prompt = PromptFactory(processor, DataSpec(source="unused")).make(row, 0)
     group = _group(prompt, processor, job.rollout.group_size)
     training = assemble([group], job.algorithm)
-    stored = nbytes(prompt) + group.num_bytes + training.num_bytes
+    stored = sum(nbytes(part) for part in (prompt, group.trajectories, group.rewards, group.scores))
+    stored += nbytes(training.batch)
     naive = naive_pixel_bytes(prompt.image_grids, _features(processor), job.rollout.group_size)
     return {
         "imageSide": SIDE,
