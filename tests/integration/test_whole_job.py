@@ -127,7 +127,7 @@ def test_a_role_that_dies_ends_the_run_with_its_name_and_step(
 def test_faults_around_the_training_are_counted_and_do_not_stop_it(
     runs: Any, tmp_path: Path
 ) -> None:
-    """A grader that hangs and raises, bad rows, and a checkpoint address that cannot be written."""
+    """A grader that hangs and raises, bad rows, an address that cannot be written; two ranks."""
     (tmp_path / "file").write_text("in the way")
     rows: list[dict[str, Any]] = [
         {
@@ -151,7 +151,8 @@ def test_faults_around_the_training_are_counted_and_do_not_stop_it(
     spec = runs.spec(
         data={"source": str(source), "maxPromptTokens": 128, "maxQuarantineShare": 0.5},
         learner={"numSteps": 2, "promptsPerUpdate": 4},
-        algorithm={"dynamicSampling": False},
+        algorithm={"dynamicSampling": False, "referenceKlCoef": 0.01},
+        placement={"learner": {"replicas": 2}, "dependency": {"replicas": 2}},
         checkpoint={"everySteps": 1, "uri": str(tmp_path / "file" / "x")},
     )
     output = tmp_path / "run"

@@ -1,0 +1,102 @@
+"""Saving never stops a run: what fails is counted, and the last good checkpoint stands."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vppo_core.errors import CheckpointError
+from vppo_services.driver.checkpoint import Checkpoints, RunState
+from vppo_services.driver.store import CheckpointStore
+
+
+class FakeFleet:
+    """Learner ranks that write one file; `broken` names what goes wrong, `slow` delays the end."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.slow = False
+        self.restored: list[str] = []
+
+    def on_learners(self, method: str, *arguments: Any, step: int) -> list[Any]:
+        assert step > 0
+        if method == "start_save":
+            folder = Path(arguments[0])
+            folder.mkdir(parents=True)
+            (folder / "shard").write_text("weights")
+        if method == "is_saved":
+            return [not self.slow]
+        if method == "finish_save" and self.broken:
+            raise CheckpointError("checkpoint was not written: No space left on device")
+        if method == "restore":
+            self.restored.append(arguments[0])
+        return [None]
+
+
+class FakeFeed:
+    def __init__(self) -> None:
+        self.cursor = 0
+
+    def state(self) -> dict[str, int]:
+        return {"cursor": self.cursor}
+
+    def restore(self, state: dict[str, int]) -> None:
+        self.cursor = state["cursor"]
+
+
+def state(step: int) -> RunState:
+    return RunState(step, [{"step": 0.0, "accuracy": 0.5}], {"update": 1.5}, 10.0)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[Checkpoints, FakeFleet, FakeFeed, CheckpointStore]:
+    fleet, feed = FakeFleet(), FakeFeed()
+    store = CheckpointStore(str(tmp_path), keep_last=2)
+    return Checkpoints(store, fleet, feed, "{}"), fleet, feed, store  # type: ignore[arg-type]
+
+
+Parts = tuple[Checkpoints, FakeFleet, FakeFeed, CheckpointStore]
+
+
+def test_a_checkpoint_counts_only_when_the_learner_has_written_its_part(parts: Parts) -> None:
+    checkpoints, fleet, _, store = parts
+    fleet.slow = True
+    checkpoints.start(state(1), [])
+    checkpoints.settle(wait=False)
+    assert store.steps() == []
+    fleet.slow = False
+    checkpoints.settle(wait=False)
+    assert store.steps() == [1]
+    assert checkpoints.last_step == 1
+
+
+def test_a_full_disk_is_counted_and_the_last_good_checkpoint_stands(
+    parts: Parts, tmp_path: Path
+) -> None:
+    checkpoints, fleet, _, store = parts
+    checkpoints.start(state(1), [])
+    checkpoints.settle(wait=True)
+    fleet.broken = True
+    checkpoints.start(state(2), [])
+    checkpoints.settle(wait=True)
+    assert checkpoints.failures == 1
+    assert checkpoints.last_step == 1
+    assert store.steps() == [1]
+    assert not (tmp_path / "step-000002").exists(), "room is given back"
+
+
+def test_what_was_saved_comes_back(parts: Parts, tmp_path: Path) -> None:
+    checkpoints, fleet, feed, _ = parts
+    feed.cursor = 41
+    checkpoints.start(state(3), [])
+    checkpoints.settle(wait=True)
+    feed.cursor = 0
+    restored = checkpoints.restore()
+    assert restored == (state(3), [])
+    assert feed.cursor == 41
+    assert fleet.restored == [f"{tmp_path}/step-000003/learner"]
+
+
+def test_a_run_without_a_complete_checkpoint_starts_anew(parts: Parts) -> None:
+    checkpoints, *_ = parts
+    assert checkpoints.restore() is None
