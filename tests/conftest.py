@@ -12,11 +12,21 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.trajectories import TrajectoryBatch
 from vppo_core.spec.job import VPPOJobSpec
+
+# A loaded machine is no reason to fail, and a continuous-integration run must be repeatable.
+settings.register_profile(
+    "vppo",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+settings.load_profile("vppo")
 
 JobOf = Callable[..., VPPOJobSpec]
 
