@@ -76,6 +76,10 @@ class Runs:
         text, _ = child.communicate(timeout=DEADLINE_SECONDS)
         return child.returncode, text
 
+    def export(self, run: Path, destination: Path) -> None:
+        vppo = str(Path(sys.executable).with_name("vppo"))
+        subprocess.run([vppo, "export", str(run), str(destination)], check=True, timeout=120)
+
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Runs]:

@@ -77,6 +77,9 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_bytes_of_one_that_was_n
     assert code == 0, text
     assert f"resumed from step {last}" in text
     assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
+
+    runs.export(tmp_path / "killed", tmp_path / "exported" / "model")
+    assert digest(tmp_path / "exported") == digest(tmp_path / "whole")
     for name in ("reward_mean", "token_dependency_mean", "grad_norm", "rollout_logprob_mismatch"):
         values = [
             [record[name] for record in steps_of(tmp_path / folder)]

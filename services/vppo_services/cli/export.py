@@ -6,7 +6,7 @@ import typer
 
 from vppo_services.cli.launch import Launcher
 
-EXPORTER = "vppo_services.learner.export"
+EXPORTER = "vppo_services.driver.export"
 
 
 def export(

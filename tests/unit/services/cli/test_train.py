@@ -145,4 +145,4 @@ def test_resume_with_another_method_names_each_changed_field(job: Path, tmp_path
 def test_export_starts_the_exporter() -> None:
     launcher = FakeLauncher(code=13)
     assert vppo(launcher, "export", "runs/one", "out").exit_code == 13
-    assert launcher.started == [("vppo_services.learner.export", ["runs/one", "out"])]
+    assert launcher.started == [("vppo_services.driver.export", ["runs/one", "out"])]

@@ -1,4 +1,4 @@
-"""`python -m vppo_services.learner.export SRC DEST`: a checkpoint as a Hugging Face folder."""
+"""`python -m vppo_services.driver.export SRC DEST`: a checkpoint as a Hugging Face folder."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from torch._C._distributed_c10d import HashStore
 
 from vppo_core.errors import CheckpointError, VPPOError
 from vppo_core.spec.job import VPPOJob
+from vppo_services.demo.ensure import resolve_job
 from vppo_services.learner.engine import LearnerEngine
 
 
@@ -27,7 +28,7 @@ def export(source: str, destination: Path) -> str:
     store = HashStore()
     dist.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:
-        engine = LearnerEngine(job.spec)
+        engine = LearnerEngine(resolve_job(job.spec))
         engine.restore(f"{checkpoint}/learner")
         engine.export(destination)
     finally:
