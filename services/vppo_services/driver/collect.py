@@ -5,7 +5,6 @@ disagree, while other groups are still being sampled. The result does not depend
 groups are taken in the order of their prompts.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +39,6 @@ class CollectStats:
     stale: int = 0
     surplus_dropped: int = 0
     stored_bytes: int = 0
-    sample_seconds: float = 0.0
     rewards: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -103,10 +101,8 @@ class Collector:
     def _round(
         self, prompts: Sequence[BatchRef[PromptBatch]], step: int, stats: CollectStats
     ) -> list[Group]:
-        started = time.perf_counter()
         round_ = _Round(self._fleet, self._settings, prompts, step)
         groups = round_.run(self._keeps)
-        stats.sample_seconds += time.perf_counter() - started
         stats.stored_bytes += round_.num_bytes
         for rewards in round_.rewards.values():
             stats.stored_bytes += nbytes(rewards)

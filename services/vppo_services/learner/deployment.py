@@ -1,6 +1,5 @@
 """A learner rank as a Ray process."""
 
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -96,10 +95,6 @@ class LearnerDeployment:
     def export(self, folder: str) -> None:
         """Write a Hugging Face folder."""
         self._engine.export(Path(folder))
-
-    def node(self) -> str:
-        """Name of the machine, for the record."""
-        return socket.gethostname()
 
     def ping(self) -> int:
         """The rank, when the process is alive."""
