@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -42,6 +43,18 @@ def choices_of(info: FieldInfo) -> tuple[str, ...]:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return tuple(member.value for member in kind)
     return ()
+
+
+def bounds_of(info: FieldInfo) -> list[Any]:
+    """The bounds of a number, those of an optional field included."""
+    inner = [
+        bound
+        for option in get_args(info.annotation)
+        if get_origin(option) is Annotated
+        for field in get_args(option)[1:]
+        for bound in field.metadata
+    ]
+    return [*info.metadata, *inner]
 
 
 def field_at(root: type[SpecModel], path: Iterable[str | int]) -> FieldInfo | None:

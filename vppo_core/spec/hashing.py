@@ -8,7 +8,24 @@ from typing import Any, Final
 from vppo_core.spec.fields import leaves
 from vppo_core.spec.job import VPPOJobSpec
 
-CHANGEABLE: Final = ("learner.numSteps", "checkpoint.", "evaluation.", "tracking.", "placement.")
+MUTABLE: Final = (
+    "desiredState",
+    "priority",
+    "activeDeadlineSeconds",
+    "pendingDeadlineSeconds",
+    "ttlSecondsAfterFinished",
+)
+"""Fields that may be changed while a job runs."""
+
+CHANGEABLE: Final = (
+    *MUTABLE,
+    "learner.numSteps",
+    "checkpoint.",
+    "evaluation.",
+    "scheduling.",
+    "tracking.",
+    "placement.",
+)
 """Fields, or beginnings of fields, that a resumed run may change: they do not alter its course."""
 
 

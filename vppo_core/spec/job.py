@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from vppo_core.spec.algorithm import AlgorithmSpec, Shaping, ShapingScope
-from vppo_core.spec.base import SpecModel
+from vppo_core.spec.base import ShortText, SpecModel
 from vppo_core.spec.data import DataSpec
 from vppo_core.spec.dependency import DependencySpec, MaskFill, MaskGrid
 from vppo_core.spec.learner import CheckpointSpec, LearnerSpec
@@ -17,14 +17,32 @@ from vppo_core.spec.model import ModelSpec
 from vppo_core.spec.placement import PlacementSpec
 from vppo_core.spec.reward import RewardSpec
 from vppo_core.spec.rollout import RolloutSpec
+from vppo_core.spec.scheduling import DesiredState, SchedulingSpec
 from vppo_core.spec.tracking import EvaluationSpec, TrackingSpec
 
 API_VERSION: Final = "vppo.io/v1alpha1"
 KIND: Final = "VPPOJob"
 
+Deadline = Annotated[int, Field(ge=60, le=2**31 - 1)]
+
 
 class VPPOJobSpec(SpecModel):
-    """What is asked of a training job."""
+    """What is asked of a training job. The scalars before `seed` may be changed while it runs."""
+
+    desired_state: DesiredState = DesiredState.RUNNING
+    """What is wanted of the job now; pausing and cancelling save a checkpoint first."""
+
+    priority: ShortText = ""
+    """Name of a priority of the platform; empty means its ordinary one."""
+
+    active_deadline_seconds: Deadline | None = None
+    """Running time of all attempts together, after which the job fails; absent means no limit."""
+
+    pending_deadline_seconds: Deadline | None = None
+    """Time until the first step, after which the job fails; absent means no limit."""
+
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=2**31 - 1)] = 604_800
+    """Time after its end until the job's files are removed; its record stays."""
 
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     """Seed of data order, sampling and masks: same spec and seed, same run."""
@@ -58,6 +76,9 @@ class VPPOJobSpec(SpecModel):
 
     placement: PlacementSpec = PlacementSpec()
     """Processes of each role and what they may use."""
+
+    scheduling: SchedulingSpec = SchedulingSpec()
+    """Queue, attempts and grace."""
 
     tracking: TrackingSpec = TrackingSpec()
     """Where the record of the run goes."""
@@ -131,6 +152,11 @@ class ObjectMeta(SpecModel):
 
     name: Annotated[str, Field(max_length=40, pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?)?$")] = ""
     """At most 40 lower-case letters, digits and `-`, a letter first (a DNS-1035 label)."""
+
+    namespace: Annotated[
+        str, Field(max_length=63, pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$")
+    ] = ""
+    """Namespace of a cluster; empty means that of the door the job comes through."""
 
     labels: Annotated[dict[str, str], Field(max_length=64)] = {}  # noqa: RUF012 - pydantic copies it
     """Labels, carried along."""

@@ -11,7 +11,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from vppo_core.spec.base import SpecModel
-from vppo_core.spec.fields import choices_of, field_at, leaves, nearest, section_of, wire_fields
+from vppo_core.spec.fields import (
+    bounds_of,
+    choices_of,
+    field_at,
+    leaves,
+    nearest,
+    section_of,
+    wire_fields,
+)
 from vppo_core.spec.job import VPPOJob
 
 MAX_SHOWN = 60
@@ -164,7 +172,7 @@ def _replacement(value: object, info: FieldInfo | None) -> str:
 
 def _range(info: FieldInfo) -> str:
     low = high = ""
-    for bound in info.metadata:
+    for bound in bounds_of(info):
         match bound:
             case Ge(ge=limit):
                 low = f"at least {_plain(limit, bare=True)}"
@@ -178,7 +186,7 @@ def _range(info: FieldInfo) -> str:
 
 
 def _default(info: FieldInfo | None) -> str:
-    if info is None or info.is_required() or isinstance(info.default, SpecModel):
+    if info is None or info.is_required() or isinstance(info.default, SpecModel | None):
         return ""
     return f" (the default is {shown(info.default)})"
 

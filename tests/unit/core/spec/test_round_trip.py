@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vppo_core.spec.fields import Leaf, choices_of, leaves
+from vppo_core.spec.fields import Leaf, bounds_of, choices_of, leaves
 from vppo_core.spec.hashing import spec_hash
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.loading import job_from_document, job_text, load_job
@@ -38,6 +38,8 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
     if leaf.info.annotation is bool:
         return st.booleans()
     limits = limits_of(leaf)
+    if not leaf.info.is_required() and leaf.info.default is None:
+        return st.none() | st.integers(**limits)
     if leaf.info.annotation is int:
         return st.integers(**limits)
     return st.floats(**limits) if leaf.info.annotation is float else st.text(TEXT, **limits)
@@ -45,7 +47,7 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
 
 def limits_of(leaf: Leaf) -> dict[str, Any]:
     limits: dict[str, Any] = {}
-    for bound in leaf.info.metadata:
+    for bound in bounds_of(leaf.info):
         match bound:
             case Ge(ge=limit):
                 limits["min_value"] = limit

@@ -1,0 +1,1 @@
+"""The control plane: jobs over HTTP, for any store of jobs."""

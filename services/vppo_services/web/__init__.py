@@ -1,0 +1,1 @@
+"""The page in the browser: static files that speak to the API and nothing else."""
