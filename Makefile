@@ -12,6 +12,9 @@ setup: .venv/ready  ## Make .venv with everything a CPU machine needs.
 .venv/ready: requirements/install.sh $(wildcard requirements/*.txt) pyproject.toml hatch_build.py
 	sh requirements/install.sh $(PYTHON)
 
+serve: setup  ## The control plane on this machine: API, page and job runner on http://127.0.0.1:8080.
+	$(BIN)/vppo serve
+
 demo: setup  ## Train a tiny vision-language model with VPPO on this machine.
 	rm -rf runs/demo
 	$(BIN)/vppo train helm/examples/demo-vppo.yaml --output runs/demo $(ENGINE)
@@ -38,10 +41,14 @@ format: setup  ## Rewrite the code in the project's style.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-schema: setup  ## Regenerate the committed JSON schema of a job.
+schema: setup  ## Regenerate the committed JSON schema of a job and the OpenAPI of the control plane.
 	$(BIN)/vppo schema job > tests/golden/job.schema.json
+	$(BIN)/python -m vppo_services.api.openapi > tests/golden/openapi.json
+
+pins: setup  ## Regenerate requirements/*.txt from what is installed.
+	$(BIN)/python requirements/pins.py
 
 clean:  ## Remove the environment and all runs.
 	rm -rf .venv runs
 
-.PHONY: help setup demo check lint test check-learning bench format schema clean
+.PHONY: help setup serve demo check lint test check-learning bench format schema pins clean
