@@ -70,5 +70,5 @@ def test_a_reference_without_one_value_for_each_label_is_refused(reference: str)
 
 
 def test_stages_are_values_of_the_stage_label() -> None:
-    for stage in STAGES:
-        parse(labelled("stage_seconds", stage))
+    read = [parse(labelled("stage_seconds", stage)) for stage in STAGES]
+    assert [values for _, values in read] == [(stage,) for stage in STAGES]

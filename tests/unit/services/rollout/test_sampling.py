@@ -76,7 +76,8 @@ def test_a_rollout_that_cannot_be_true_is_refused(bad: Rollout, words: str) -> N
 
 
 def test_a_log_prob_may_exceed_zero_by_rounding() -> None:
-    build_group([rollout([5], log_probs=[1e-7])], policy_version=0, banned_ids=())
+    group = build_group([rollout([5], log_probs=[1e-7])], policy_version=0, banned_ids=())
+    assert group.response_ids.tolist() == [[5]]
 
 
 @pytest.mark.parametrize(
