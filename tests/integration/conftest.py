@@ -1,9 +1,11 @@
 """Starts whole jobs for tests: a tiny model whose answers are graded by their length."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +78,43 @@ class Runs:
         text, _ = child.communicate(timeout=DEADLINE_SECONDS)
         return child.returncode, text
 
+    def wait_for(self, condition: Callable[[], bool], child: Any) -> None:
+        """Wait until something is so, while the run lives."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert child.poll() is None, child.stdout.read()
+            assert time.monotonic() < deadline, "the run does not get there"
+            time.sleep(0.05)
+
+    def processes(self) -> dict[int, str]:
+        """Commands of the processes that these runs started, or that these started."""
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                command = (entry / "cmdline").read_bytes().decode(errors="replace")
+                environment = (entry / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(self.folder / "grader") in command + environment:
+                found[int(entry.name)] = command
+        return found
+
     def export(self, run: Path, destination: Path) -> None:
         vppo = str(Path(sys.executable).with_name("vppo"))
         subprocess.run([vppo, "export", str(run), str(destination)], check=True, timeout=120)
+
+    def evaluate(self, run: Path) -> Any:
+        """What `vppo eval` prints, for the questions that the run itself asked."""
+        done = subprocess.run(
+            [sys.executable, "-m", "vppo_services.evaluation", str(run)],
+            env={**os.environ, "PYTHONPATH": str(self.folder / "grader")},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
 
 @pytest.fixture

@@ -36,6 +36,13 @@ def print_problems(lines: Iterable[str], source: str = "") -> None:
         console.print(Text.assemble((f"{lead}error: ", "red"), line), soft_wrap=True)
 
 
+def print_notes(lines: Iterable[str]) -> None:
+    """A line of side remarks each on the standard error, out of the way of what is piped."""
+    console = Console(stderr=True)
+    for line in lines:
+        console.print(Text.assemble(("note: ", "yellow"), line), soft_wrap=True)
+
+
 def print_document(document: dict[str, Any], language: str) -> None:
     """A mapping as `yaml` or `json` on the standard output."""
     if language == "json":

@@ -1,16 +1,20 @@
-"""`vppo schema`: what may be written in a job file."""
+"""`vppo schema`: what may be written in a job file, a platform file, a request."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from vppo_core.spec.schema import job_schema
+from vppo_core.spec.platform import PlatformSpec
+from vppo_core.spec.schema import DIALECT, job_schema
+from vppo_services.cli.door import Door
 from vppo_services.cli.output import print_document
 
 
 class _Kind(StrEnum):
     JOB = "job"
+    PLATFORM = "platform"
+    OPENAPI = "openapi"
 
 
 class _Format(StrEnum):
@@ -19,8 +23,19 @@ class _Format(StrEnum):
 
 
 def schema(
-    kind: Annotated[_Kind, typer.Argument(help="What to describe.")],  # noqa: ARG001 - only one yet
+    door: Door,
+    *,
+    kind: Annotated[
+        _Kind, typer.Argument(help="What to describe; openapi is asked of the server.")
+    ],
     output: Annotated[_Format, typer.Option("--output", "-o", help="Format.")] = _Format.JSON,
 ) -> None:
-    """Print the JSON schema of a job file: every field, bound, default and description."""
-    print_document(job_schema(), output.value)
+    """Print a schema: every field, bound, default and description."""
+    if kind is _Kind.JOB:
+        document = job_schema()
+    elif kind is _Kind.PLATFORM:
+        document = {"$schema": DIALECT, **PlatformSpec.model_json_schema(by_alias=True)}
+    else:
+        with door.client() as client:
+            document = client.schema(kind.value)
+    print_document(document, output.value)

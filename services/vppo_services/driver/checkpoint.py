@@ -7,7 +7,9 @@ so the counters are the state of every generator, masks included.
 import json
 import logging
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import ray
@@ -21,7 +23,8 @@ from vppo_core.errors import CheckpointError
 from vppo_services.driver.feed import PromptFeed
 from vppo_services.driver.fleet import Fleet
 from vppo_services.driver.groups import Group, GroupArrays
-from vppo_services.driver.store import CheckpointStore
+from vppo_services.driver.saved import SavedCheckpoint
+from vppo_services.driver.store import COMPLETE, CheckpointStore
 from vppo_services.transport.refs import put
 
 _log = logging.getLogger(__name__)
@@ -47,22 +50,48 @@ class Checkpoints:
     """Starts a save at a step boundary, completes it at a later one, restores the newest."""
 
     def __init__(
-        self, store: CheckpointStore, fleet: Fleet, feed: PromptFeed, job_json: str
+        self,
+        store: CheckpointStore,
+        fleet: Fleet,
+        feed: PromptFeed,
+        *,
+        job_json: str,
+        attempt: int,
+        on_complete: Callable[[SavedCheckpoint], None],
     ) -> None:
+        """Save and restore `fleet` and `feed`.
+
+        Args:
+            job_json: the job object, which is stored beside each checkpoint.
+            attempt: number of the attempt that saves.
+            on_complete: called with each checkpoint once it counts.
+        """
         self._store = store
         self._fleet = fleet
         self._feed = feed
         self._job_json = job_json
+        self._attempt = attempt
+        self._on_complete = on_complete
+        self.started: int | None = None
+        """Step whose save was begun last, or that was restored."""
         self._writing: int | None = None
+        self._metrics: Mapping[str, float] = {}
         self._started = 0.0
         self.last_step: int | None = None
         self.last_seconds = 0.0
         self.failures = 0
 
-    def start(self, state: RunState, carried: list[Group]) -> None:
-        """Begin to save `state.step`; the learner's part is written in the background."""
+    def start(
+        self, state: RunState, carried: list[Group], metrics: Mapping[str, float] | None = None
+    ) -> None:
+        """Begin to save `state.step`; the learner's part is written in the background.
+
+        Args:
+            metrics: numbers that are told with the checkpoint; read once it is complete.
+        """
         self.settle(wait=True)
-        step = state.step
+        step = self.started = state.step
+        self._metrics = metrics or {}
         self._started = time.perf_counter()
         try:
             self._store.prepare(step)
@@ -83,12 +112,21 @@ class Checkpoints:
         self._writing = None
         try:
             self._fleet.on_learners("finish_save", step=step)
-            self._store.complete(step, {"step": step, "time": time.time()})
+            saved = SavedCheckpoint(
+                step=step,
+                uri=self._store.uri(step),
+                attempt=self._attempt,
+                created=datetime.now(UTC).isoformat(),
+                size_bytes=self._store.size_bytes(step),
+                metrics=dict(self._metrics),
+            )
+            self._store.complete(step, saved.as_json())
         except (CheckpointError, OSError) as error:
             self._failed(step, error)
             return
         self.last_step = step
         self.last_seconds = time.perf_counter() - self._started
+        self._on_complete(saved)
 
     def restore(self) -> tuple[RunState, list[Group]] | None:
         """Load the newest complete checkpoint into the fleet and the feed, or say there is none."""
@@ -99,9 +137,17 @@ class Checkpoints:
         saved = json.loads(self._store.read(step, "driver.json"))
         self._fleet.on_learners("restore", f"{self._store.uri(step)}/learner", step=step)
         self._feed.restore(saved["feed"])
-        self.last_step = step
+        self.last_step = self.started = step
         carried = [self._read_group(step, index) for index in range(saved["carried"])]
         return RunState(**saved["run"]), carried
+
+    def newest(self) -> SavedCheckpoint | None:
+        """What is known of the newest complete checkpoint."""
+        step = self.last_step
+        if step is None:
+            return None
+        data = self._store.read(step, COMPLETE)
+        return SavedCheckpoint.from_json(data, step=step, uri=self._store.uri(step))
 
     def uri(self) -> str:
         """Address of the newest complete checkpoint; empty when there is none."""

@@ -37,7 +37,6 @@ class CollectStats:
     dropped_right: int = 0
     dropped_wrong: int = 0
     stale: int = 0
-    surplus_dropped: int = 0
     stored_bytes: int = 0
     rewards: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
@@ -83,7 +82,7 @@ class Collector:
             size = gap if stats.rounds == 0 else min(2 * gap, wanted)
             kept += self._round(self._feed.next(size), step, stats)
             stats.rounds += 1
-        self.carried = self._surplus(kept[wanted:], stats)
+        self.carried = kept[wanted:] if self._job.algorithm.carry_over else []
         return kept[:wanted], stats
 
     def _fresh_enough(self, stats: CollectStats) -> list[Group]:
@@ -91,12 +90,6 @@ class Collector:
         fresh = [group for group in self.carried if group.policy_version >= oldest]
         stats.stale = len(self.carried) - len(fresh)
         return fresh
-
-    def _surplus(self, surplus: list[Group], stats: CollectStats) -> list[Group]:
-        if self._job.algorithm.carry_over:
-            return surplus
-        stats.surplus_dropped = len(surplus)
-        return []
 
     def _round(
         self, prompts: Sequence[BatchRef[PromptBatch]], step: int, stats: CollectStats

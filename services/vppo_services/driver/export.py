@@ -4,14 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import fsspec
-import torch.distributed as dist
-from torch._C._distributed_c10d import HashStore
-
-from vppo_core.errors import CheckpointError, VPPOError
-from vppo_core.spec.job import VPPOJob
+from vppo_core.errors import VPPOError
 from vppo_services.demo.ensure import resolve_job
-from vppo_services.learner.engine import LearnerEngine
+from vppo_services.learner.export import checkpoint_job, export_checkpoint, find_checkpoint
 
 
 def export(source: str, destination: Path) -> str:
@@ -22,32 +17,9 @@ def export(source: str, destination: Path) -> str:
     Raises:
         CheckpointError: there is no complete checkpoint at the source.
     """
-    checkpoint = _checkpoint(source)
-    with fsspec.open(f"{checkpoint}/job.json", "rb") as file:
-        job = VPPOJob.model_validate_json(file.read())
-    store = HashStore()
-    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
-    try:
-        engine = LearnerEngine(resolve_job(job.spec))
-        engine.restore(f"{checkpoint}/learner")
-        engine.export(destination)
-    finally:
-        dist.destroy_process_group()
+    checkpoint = find_checkpoint(source)
+    export_checkpoint(checkpoint, resolve_job(checkpoint_job(checkpoint).spec), destination)
     return checkpoint
-
-
-def _checkpoint(source: str) -> str:
-    for root in (source, f"{source.rstrip('/')}/checkpoints"):
-        fs, path = fsspec.core.url_to_fs(root)
-        if fs.exists(f"{path}/COMPLETE"):
-            return root
-        steps = sorted(fs.glob(f"{path}/step-*/COMPLETE"))
-        if steps:
-            return str(fs.unstrip_protocol(steps[-1].rsplit("/", 1)[0]))
-    raise CheckpointError(
-        f"no complete checkpoint at '{source}'; name a run's folder, or one of its step folders "
-        "that holds a COMPLETE file"
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from vppo_services.driver.run import Run
-from vppo_services.driver.samples import answer_samples
 from vppo_services.observability.charts import Evaluation
 from vppo_services.observability.files import write_atomically
 from vppo_services.observability.record import read_steps
 from vppo_services.observability.report import write_report
-from vppo_services.policy.settings import load_processor
 
 _log = logging.getLogger(__name__)
 
@@ -19,9 +17,13 @@ _log = logging.getLogger(__name__)
 def finish(run: Run) -> dict[str, Any]:
     """Complete what the loop began; the summary that is also written to `summary.json`.
 
-    A run that was asked to stop early only completes its checkpoint.
+    A run that was asked to stop early only completes its checkpoint; before its first step there
+    is none.
     """
     done = run.step >= run.job.learner.num_steps
+    if run.step > 0:
+        # A request may arrive between the end of a step and the loop's next look.
+        run.save()
     if done:
         run.evaluate()
         with run.stage("checkpoint"):
@@ -59,9 +61,7 @@ def _report(run: Run, summary: dict[str, Any]) -> Path:
     path = run.folder / "report.html"
     samples = []
     if run.last is not None:
-        groups, batches = run.last
-        processor = load_processor(run.job)
-        samples = answer_samples(run.job, processor, groups, batches, step=run.step)
+        samples = run.spotlight.samples(run.step, *run.last)
     write_report(
         path,
         job=run.job_object,

@@ -1,7 +1,5 @@
 """Placement -> placed processes, and the calls that concern all of them."""
 
-import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +15,7 @@ from vppo_services.learner.metrics import UpdateMetrics
 from vppo_services.reward import deployment as reward
 from vppo_services.rollout import deployment as rollout
 from vppo_services.transport.calls import await_all
+from vppo_services.transport.node import pool_options
 from vppo_services.transport.weights import WeightManifest
 
 
@@ -41,7 +40,7 @@ class Fleet:
         """
         placement, timeout = job.placement, float(job.learner.timeout_seconds)
         learners = [
-            learner.start(job, rank, _options(placement.learner))
+            learner.start(job, rank, pool_options(placement.learner))
             for rank in range(placement.learner.replicas)
         ]
         rollouts = _pool(placement.rollout, lambda o: rollout.start(job, o))
@@ -141,39 +140,12 @@ class Fleet:
         return [*self.rollouts, *self.dependencies]
 
 
-def start_ray(job: VPPOJobSpec) -> None:
-    """Join the cluster that RAY_ADDRESS names, or start Ray on this machine for this run alone."""
-    environment = {
-        "env_vars": {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    }
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(runtime_env=environment, log_to_driver=False)
-        return
-    pools = [getattr(job.placement, name) for name in ("rollout", "dependency", "learner")]
-    wanted = (
-        sum(pool.replicas * pool.cpus for pool in pools)
-        + job.placement.reward.replicas * job.placement.reward.cpus
-    )
-    ray.init(
-        address="local",
-        num_cpus=max(wanted, os.cpu_count() or 1),
-        object_store_memory=job.placement.object_store_mib * 2**20,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env=environment,
-        _system_config={"metrics_report_interval_ms": 60_000},
-    )
+def cpus_of(job: VPPOJobSpec) -> int:
+    """CPU threads that all roles ask for together."""
+    placement = job.placement
+    pools = (placement.rollout, placement.reward, placement.dependency, placement.learner)
+    return sum(pool.replicas * pool.cpus for pool in pools)
 
 
 def _pool(pool: PoolSpec, start: Any) -> list[Any]:
-    return [start(_options(pool)) for _ in range(pool.replicas)]
-
-
-def _options(pool: PoolSpec) -> dict[str, Any]:
-    threads = {"OMP_NUM_THREADS": str(pool.cpus), "MKL_NUM_THREADS": str(pool.cpus)}
-    return {
-        "num_cpus": pool.cpus,
-        "num_gpus": pool.gpus,
-        "runtime_env": {"env_vars": threads},
-    }
+    return [start(pool_options(pool)) for _ in range(pool.replicas)]

@@ -1,64 +1,82 @@
 """Opens a run: what is wrong with spec, data or model is found before Ray starts."""
 
-import logging
+import signal
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from vppo_core.errors import InvalidDataError
 from vppo_core.spec.job import VPPOJob, VPPOJobSpec
-from vppo_core.spec.loading import load_job
 from vppo_services.data.prompts import PromptFactory
 from vppo_services.data.quarantine import Quarantine
-from vppo_services.data.rows import BadRowError, RowSource
 from vppo_services.data.sampler import RowSampler
 from vppo_services.data.sources import read_rows
 from vppo_services.demo.ensure import resolve_job
+from vppo_services.driver.attempt import Attempt
 from vppo_services.driver.checkpoint import Checkpoints
 from vppo_services.driver.collect import Collector
 from vppo_services.driver.drain import Drain
-from vppo_services.driver.feed import PromptFeed, store
-from vppo_services.driver.fleet import Fleet, start_ray
+from vppo_services.driver.feed import PromptFeed
+from vppo_services.driver.feed import store as store_prompt
+from vppo_services.driver.fleet import Fleet, cpus_of
 from vppo_services.driver.progress import Counter, ProgressView
 from vppo_services.driver.run import Run, as_text
+from vppo_services.driver.spotlight import Spotlight
 from vppo_services.driver.store import CheckpointStore
+from vppo_services.evaluation.questions import held_out
 from vppo_services.observability.tracker import Tracker
 from vppo_services.policy.loading import check_model
 from vppo_services.policy.settings import load_processor
+from vppo_services.transport.node import start_ray
 
-_log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What an attempt is asked to do, and whom it reports to."""
+
+    job: VPPOJob
+    folder: Path
+    resume: bool
+    attempt: Attempt
+    drain: Drain
+    progress: ProgressView
 
 
-def open_run(job: VPPOJob, folder: Path, *, resume: bool, quiet: bool) -> Run:
-    """Check everything, start all roles, restore or begin; the caller closes what this opened.
+def open_run(asked: Opening) -> Run:
+    """Check everything, start all roles, restore or begin; the caller stops Ray.
 
     Raises:
         InvalidSpecError, InvalidDataError: before any process was started.
         RoleDiedError, RoleTimeoutError: a role could not start.
+        KeyboardInterrupt: a stop was requested meanwhile; nothing was trained.
     """
-    asked = job.spec
-    progress = ProgressView(asked.learner.num_steps, quiet=quiet)
-    progress.__enter__()
-    spec = _resolved(asked, progress)
-    check_model(spec.model)
-    processor = load_processor(spec)
-    factory = PromptFactory(processor, spec.data)
-    source = read_rows(spec.data, spec.data.source)
-    held_out = _held_out(spec, factory)
+    job, folder, drain, progress = asked.job, asked.folder, asked.drain, asked.progress
+    with drain.interrupting():
+        spec = _resolved(job.spec, progress)
+        check_model(spec.model)
+        processor = load_processor(spec)
+        factory = PromptFactory(processor, spec.data)
+        source = read_rows(spec.data, spec.data.source)
+        questions = held_out(spec, factory)
     uri = spec.checkpoint.uri or str((folder / "checkpoints").absolute())
-    checkpoints = CheckpointStore(uri, keep_last=spec.checkpoint.keep_last)
-
+    store = CheckpointStore(uri, keep_last=spec.checkpoint.keep_last)
     with progress.stage("starting the roles"):
-        start_ray(spec)
-        drain = Drain()
-        drain.install()
-        fleet = Fleet.start(spec)
+        _start_ray(spec, drain)
+        with drain.interrupting():
+            fleet = Fleet.start(spec)
     job_object = job.model_dump(mode="json", by_alias=True)
     feed = PromptFeed(
         source,
         factory,
         RowSampler(len(source), spec.seed, spec.data.shuffle),
         Quarantine(folder / "quarantine.jsonl", spec.data.max_quarantine_share),
-        name=asked.data.source,
+        name=job.spec.data.source,
+    )
+    checkpoints = Checkpoints(
+        store,
+        fleet,
+        feed,
+        job_json=as_text(job_object),
+        attempt=asked.attempt.number,
+        on_complete=asked.attempt.saved,
     )
     run = Run(
         job=spec,
@@ -67,20 +85,35 @@ def open_run(job: VPPOJob, folder: Path, *, resume: bool, quiet: bool) -> Run:
         fleet=fleet,
         feed=feed,
         collector=Collector(fleet, feed, spec),
-        checkpoints=Checkpoints(checkpoints, fleet, feed, as_text(job_object)),
+        checkpoints=checkpoints,
         tracker=None,  # type: ignore[arg-type]
         progress=progress,
         drain=drain,
-        held_out=[store(prompt).ref for prompt in held_out],
+        attempt=asked.attempt,
+        spotlight=Spotlight(folder, spec, processor, attempt=asked.attempt.number),
+        held_out=[store_prompt(prompt).ref for prompt in questions],
     )
-    if resume:
+    if asked.resume:
         run.restore()
+    fleet.publish(run.step, step=run.step)
+    drain.check()
     run.tracker = Tracker.open(
-        folder, spec.tracking, job=job.metadata.name, resumed_step=run.step if resume else -1
+        folder, spec.tracking, job=job.metadata.name, resumed_step=run.step if asked.resume else -1
     )
     run.tracker.log_params(job_object["spec"])
-    fleet.publish(run.step, step=run.step)
     return run
+
+
+def _start_ray(spec: VPPOJobSpec, drain: Drain) -> None:
+    """Start Ray, which takes SIGTERM for itself and ends the process at one that arrives now."""
+    try:
+        start_ray(cpus=cpus_of(spec), object_store_mib=spec.placement.object_store_mib)
+    except SystemExit:
+        drain.requested = True
+        drain.check()
+    finally:
+        drain.install()
+        signal.alarm(0)  # Ray's handler in C++ sets one, to abort a process that outlives SIGTERM
 
 
 def _resolved(asked: VPPOJobSpec, progress: ProgressView) -> VPPOJobSpec:
@@ -92,30 +125,3 @@ def _resolved(asked: VPPOJobSpec, progress: ProgressView) -> VPPOJobSpec:
         counters[source].set(done)
 
     return resolve_job(asked, on_progress)
-
-
-def _held_out(spec: VPPOJobSpec, factory: PromptFactory) -> list[Any]:
-    if not spec.data.validation_source:
-        return []
-    rows: RowSource = read_rows(spec.data, spec.data.validation_source)
-    prompts = []
-    for index in range(min(len(rows), spec.evaluation.max_prompts)):
-        try:
-            prompts.append(factory.make(rows[index], 0))
-        except BadRowError as bad:
-            _log.warning("a held-out row is left out: %s", bad)
-    if not prompts:
-        raise InvalidDataError(
-            f"data.validationSource '{spec.data.validation_source}' has no usable row among the "
-            f"first {spec.evaluation.max_prompts}; leave it empty to train without evaluation"
-        )
-    return prompts
-
-
-def read_job(path: Path) -> VPPOJob:
-    """The resolved job that the command line wrote.
-
-    Raises:
-        InvalidSpecError: the file is damaged.
-    """
-    return load_job(path.read_text(encoding="utf-8"))

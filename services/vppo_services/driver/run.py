@@ -2,15 +2,17 @@
 
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vppo_core.catalogue import labelled
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.driver.assemble import Assembled
+from vppo_services.driver.attempt import Attempt
 from vppo_services.driver.checkpoint import Checkpoints, RunState
 from vppo_services.driver.clock import StageClock
 from vppo_services.driver.collect import Collector
@@ -19,12 +21,15 @@ from vppo_services.driver.feed import PromptFeed
 from vppo_services.driver.fleet import Fleet
 from vppo_services.driver.groups import GroupArrays
 from vppo_services.driver.progress import ProgressView
+from vppo_services.driver.spotlight import Spotlight
 from vppo_services.evaluation.runner import evaluate, evaluation_settings
 from vppo_services.observability.charts import Histogram
 from vppo_services.observability.logging import set_step
 from vppo_services.observability.tracker import Tracker
 
 _log = logging.getLogger(__name__)
+
+_TOLD_WITH_CHECKPOINTS: Final = ("reward_mean", "accuracy_mean", "token_dependency_mean")
 
 
 @dataclass(slots=True)
@@ -41,6 +46,8 @@ class Run:
     tracker: Tracker
     progress: ProgressView
     drain: Drain
+    attempt: Attempt
+    spotlight: Spotlight
     held_out: list[Any]
     clock: StageClock = field(default_factory=StageClock)
     step: int = 0
@@ -48,17 +55,23 @@ class Run:
     last: tuple[Sequence[GroupArrays], Sequence[Assembled]] | None = None
     histograms: list[Histogram] = field(default_factory=list)
     busy_seconds: dict[str, float] = field(default_factory=dict)
+    _spotlights_lost: int = 0
+    _told: dict[str, float] = field(default_factory=dict)
     _seen: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time a stage and show it."""
+        self.attempt.enters(name)
         with self.clock.stage(name), self.progress.stage(name):
             yield
 
     def restore(self) -> None:
         """Go on from the newest complete checkpoint, if there is one."""
         restored = self.checkpoints.restore()
+        self.attempt.starts_from(
+            0 if restored is None else restored[0].step, self.checkpoints.newest()
+        )
         if restored is None:
             self.progress.say("no complete checkpoint in this run: starting from step 0")
             return
@@ -84,13 +97,13 @@ class Run:
         """Record the step, evaluate and save where that is due."""
         self.step = step
         self.last = (arrays, batches)
+        self._told = {n: values[n] for n in _TOLD_WITH_CHECKPOINTS if math.isfinite(values[n])}
         if step in (1, self.job.learner.num_steps):
             self.histograms.append(_histogram(step, batches))
         if self._is_due(self.job.evaluation.every_steps):
             self.evaluate()
         if self._is_due(self.job.checkpoint.every_steps) or self._is_last():
-            with self.stage("checkpoint"):
-                self.save()
+            self.save()
         seconds = self.clock.step_seconds
         values |= {"step": step, "policy_version": step, "step_seconds": seconds}
         values |= {labelled("stage_seconds", n): took for n, took in self.clock.step.items()}
@@ -99,6 +112,7 @@ class Run:
         self.busy_seconds = {r: self.busy_seconds.get(r, 0.0) + t for r, t in busy.items()}
         values |= self._durability()
         self.tracker.log_step(step, values)
+        self.attempt.did_step(step, self.clock.step, seconds)
         self.progress.step_done(step, values, self.clock.step, seconds)
         if values["blindness"]:
             _log.warning(
@@ -121,6 +135,7 @@ class Run:
                 timeout_seconds=float(self.job.rollout.timeout_seconds),
             )
         self.evaluations.append(result.as_dict())
+        self._told["evaluation_accuracy"] = result.accuracy
         self.tracker.log_step(self.step, {"evaluation_accuracy": result.accuracy})
         self.progress.say(
             f"held-out accuracy at step {self.step}: {result.accuracy:.3f} "
@@ -128,9 +143,22 @@ class Run:
         )
 
     def save(self) -> None:
-        """Begin a checkpoint of this step."""
-        state = RunState(self.step, self.evaluations, dict(self.clock.total), self.clock.seconds)
-        self.checkpoints.start(state, self.collector.carried)
+        """Begin a checkpoint of this step, unless there is one, and show its answers."""
+        if self.checkpoints.started == self.step:
+            return
+        with self.stage("checkpoint"):
+            times = dict(self.clock.total)
+            state = RunState(self.step, self.evaluations, times, self.clock.seconds)
+            self.checkpoints.start(state, self.collector.carried, self._told)
+            self._show()
+
+    def _show(self) -> None:
+        assert self.last is not None
+        try:
+            self.spotlight.write(self.step, *self.last)
+        except (OSError, ValueError) as error:
+            self._spotlights_lost += 1
+            _log.warning("the answers of step %d cannot be shown: %s", self.step, error)
 
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
@@ -144,6 +172,8 @@ class Run:
             "checkpoint_failures": float(self.checkpoints.failures),
             "quarantined_rows": float(sum(self.feed.quarantine.counts.values())),
         }
+        if self._spotlights_lost:
+            totals[labelled("sink_dropped", "spotlight")] = float(self._spotlights_lost)
         added = {n: total - self._seen.get(n, 0.0) for n, total in totals.items()}
         self._seen |= totals
         completed = self.checkpoints.last_step

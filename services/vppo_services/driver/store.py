@@ -1,17 +1,22 @@
 """Checkpoint folders under any fsspec address: complete or not there at all.
 
 A folder counts only when its `COMPLETE` file exists, and that file is written last. A half-written
-folder is never resumed from, and is removed before its step is written again.
+folder is never resumed from, and is removed before its step is written again. A folder with a file
+`KEEP`, which somebody else puts there, is never dropped for being old.
 """
 
 import json
+import logging
 from typing import Any
 
 import fsspec
 
 from vppo_core.errors import CheckpointError
 
+_log = logging.getLogger(__name__)
+
 COMPLETE = "COMPLETE"
+KEEP = "KEEP"
 
 
 class CheckpointStore:
@@ -67,9 +72,19 @@ class CheckpointStore:
         """Make a step count, then drop the oldest beyond `checkpoint.keepLast`."""
         self.write(step, COMPLETE, json.dumps(facts, indent=1, sort_keys=True).encode())
         for old in self.steps()[: -self._keep_last]:
-            # The marker goes first: a removal that is cut short leaves an incomplete folder.
-            self._fs.rm(f"{self._path(old)}/{COMPLETE}")
-            self._fs.rm(self._path(old), recursive=True)
+            if self._fs.exists(f"{self._path(old)}/{KEEP}"):
+                continue
+            try:
+                # The marker goes first: a removal that is cut short leaves an incomplete folder.
+                self._fs.rm(f"{self._path(old)}/{COMPLETE}")
+                self._fs.rm(self._path(old), recursive=True)
+            except OSError as error:
+                # Somebody else may remove it at the same moment; the new one stands either way.
+                _log.warning("the old checkpoint of step %d was not removed: %s", old, error)
+
+    def size_bytes(self, step: int) -> int:
+        """Bytes of a step's files."""
+        return int(self._fs.du(self._path(step)))
 
     def discard(self, step: int) -> None:
         """Remove what was written of a step."""

@@ -56,8 +56,14 @@ class AnswerSample:
     kept: list[bool]  # True where the token keeps its gradient
     reward: float
     advantage: float  # shaped
+    shaping_weight: float = 1.0  # factor in the advantage
     image_png: bytes = b""  # empty for a text-only question
     masked_png: bytes = b""
+
+    @property
+    def trajectory_dependency(self) -> float:
+        """Mean dependency of the answer's tokens, nats; 0 for an empty one."""
+        return sum(self.dependency) / max(len(self.dependency), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +161,6 @@ def _fields(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def _card(sample: AnswerSample, strongest: float) -> dict[str, Any]:
-    mean = sum(sample.dependency) / max(len(sample.dependency), 1)
     return {
         "step": sample.step,
         "problem": sample.problem.replace("<image>", "").strip(),
@@ -175,7 +180,7 @@ def _card(sample: AnswerSample, strongest: float) -> dict[str, Any]:
         "reward": _number(sample.reward),
         "is_rewarded": sample.reward > 0.0,
         "advantage": f"{sample.advantage:+.2f}".replace("-", "−"),
-        "dependency": _number(mean),
+        "dependency": _number(sample.trajectory_dependency),
         "num_kept": sum(sample.kept),
     }
 

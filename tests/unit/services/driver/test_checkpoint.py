@@ -7,6 +7,7 @@ import pytest
 
 from vppo_core.errors import CheckpointError
 from vppo_services.driver.checkpoint import Checkpoints, RunState
+from vppo_services.driver.saved import SavedCheckpoint
 from vppo_services.driver.store import CheckpointStore
 
 
@@ -36,6 +37,7 @@ class FakeFleet:
 class FakeFeed:
     def __init__(self) -> None:
         self.cursor = 0
+        self.completed: list[SavedCheckpoint] = []
 
     def state(self) -> dict[str, int]:
         return {"cursor": self.cursor}
@@ -52,7 +54,15 @@ def state(step: int) -> RunState:
 def parts(tmp_path: Path) -> tuple[Checkpoints, FakeFleet, FakeFeed, CheckpointStore]:
     fleet, feed = FakeFleet(), FakeFeed()
     store = CheckpointStore(str(tmp_path), keep_last=2)
-    return Checkpoints(store, fleet, feed, "{}"), fleet, feed, store  # type: ignore[arg-type]
+    checkpoints = Checkpoints(
+        store,
+        fleet,  # type: ignore[arg-type]
+        feed,  # type: ignore[arg-type]
+        job_json="{}",
+        attempt=3,
+        on_complete=feed.completed.append,
+    )
+    return checkpoints, fleet, feed, store
 
 
 Parts = tuple[Checkpoints, FakeFleet, FakeFeed, CheckpointStore]
@@ -100,3 +110,31 @@ def test_what_was_saved_comes_back(parts: Parts, tmp_path: Path) -> None:
 def test_a_run_without_a_complete_checkpoint_starts_anew(parts: Parts) -> None:
     checkpoints, *_ = parts
     assert checkpoints.restore() is None
+    assert checkpoints.newest() is None
+
+
+def test_a_complete_checkpoint_is_told_once_with_the_numbers_known_by_then(
+    parts: Parts, tmp_path: Path
+) -> None:
+    checkpoints, fleet, feed, _ = parts
+    numbers = {"reward_mean": 0.5}
+    fleet.slow = True
+    checkpoints.start(state(4), [], numbers)
+    checkpoints.settle(wait=False)
+    assert feed.completed == []
+    numbers["evaluation_accuracy"] = 0.75
+    checkpoints.settle(wait=True)
+    checkpoints.settle(wait=True)
+    [told] = feed.completed
+    assert (told.step, told.attempt, told.uri) == (4, 3, f"{tmp_path}/step-000004")
+    assert told.metrics == {"reward_mean": 0.5, "evaluation_accuracy": 0.75}
+    assert told.size_bytes > len("weights")
+    assert checkpoints.newest() == told, "its own file says the same"
+
+
+def test_a_checkpoint_that_failed_is_not_told(parts: Parts) -> None:
+    checkpoints, fleet, feed, _ = parts
+    fleet.broken = True
+    checkpoints.start(state(1), [])
+    checkpoints.settle(wait=True)
+    assert feed.completed == []

@@ -1,0 +1,142 @@
+"""`python -m vppo_services.api`: the control plane of one machine, from start to end."""
+
+import argparse
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from vppo_core.archive.database import Database, open_database
+from vppo_core.errors import InvalidSpecError, VPPOError
+from vppo_core.spec.platform import PlatformSpec
+from vppo_services.api.app import create_app
+from vppo_services.api.settings import ApiSettings, read_settings
+from vppo_services.local.launcher import Launcher
+from vppo_services.local.loop import Loop
+from vppo_services.local.platform import (
+    load_platform,
+    machine_platform,
+    refuse_inside_a_cluster,
+)
+from vppo_services.local.store import SqlJobStore
+from vppo_services.observability.logging import configure
+
+DATABASE_FILE = "vppo.db"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code. Jobs that run then go on by themselves."""
+    options = _parser().parse_args(arguments)
+    configure(None, job="", role="serve")
+    try:
+        _serve(options)
+    except VPPOError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"error: {line}\n")
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m vppo_services.api", description=__doc__)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--state", type=Path, default=Path("vppo-state"))
+    parser.add_argument("--platform", type=Path, help="pools and queues, YAML or JSON")
+    parser.add_argument("--token-file", type=Path)
+    parser.add_argument("--database", default="", help="SQLAlchemy URL; default: a file in --state")
+    parser.add_argument("--no-loop", action="store_true", help="serve only; another one runs jobs")
+    parser.add_argument("--force", action="store_true", help="run jobs even inside a cluster")
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> None:
+    given = {name: getattr(options, name) for name in ("host", "port", "token_file")}
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    refuse_inside_a_cluster(os.environ, options.force)
+    platform = load_platform(options.platform) if options.platform else machine_platform(os.environ)
+    state = _folder(options.state)
+    db = open_database(options.database or f"sqlite:///{state / DATABASE_FILE}")
+    try:
+        with _running_jobs(db, state, platform, is_on=not options.no_loop) as loop:
+            store = SqlJobStore(
+                db, jobs_folder=state / "jobs", platform=platform, clock=_now, wake=loop.wake
+            )
+            _listen(create_app(store, settings), settings, state)
+    finally:
+        db.close()
+
+
+@contextmanager
+def _running_jobs(
+    db: Database, state: Path, platform: PlatformSpec, *, is_on: bool
+) -> Iterator[Loop]:
+    """The loop in a thread of its own; what it started outlives it."""
+    launcher = Launcher(state / "jobs")
+    loop = Loop(db, launcher, platform=platform, clock=_now, state=state)
+    stop = threading.Event()
+    thread = threading.Thread(target=loop.run, args=(stop,), name="jobs", daemon=True)
+    if is_on:
+        thread.start()
+    try:
+        yield loop
+    finally:
+        stop.set()
+        loop.wake()
+        if is_on:
+            thread.join(timeout=10.0)
+
+
+def _listen(app: Any, settings: ApiSettings, state: Path) -> None:
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Streams never end by themselves; they are cut, and their readers come back.
+        timeout_graceful_shutdown=2,
+    )
+    with _socket(settings) as listener:
+        host, port = listener.getsockname()[:2]
+        address = f"[{host}]" if ":" in host else host
+        sys.stderr.write(f"vppo serves http://{address}:{port} (page: /ui/, state: {state})\n")
+        sys.stderr.flush()
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _socket(settings: ApiSettings) -> socket.socket:
+    host, port = settings.host.strip("[]"), settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise InvalidSpecError(
+            f"--host and --port must be an address that is free here, got {host} and {port} "
+            f"({error.strerror}); stop what listens there, or choose another"
+        ) from None
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidSpecError(
+            f"--state must name a folder that can be written, got '{path}' ({error.strerror}); "
+            "choose another"
+        ) from None
+    return path.absolute()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

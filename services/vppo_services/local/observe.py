@@ -1,0 +1,189 @@
+"""What is known about a job at one moment: its record, and what files and processes say. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from vppo_core.archive.records import CheckpointRecord, JobRecord
+from vppo_core.lifecycle.attempts import MESSAGE_CHARACTERS
+from vppo_core.lifecycle.failures import classify
+from vppo_core.lifecycle.observed import AttemptState, Observed, QueueState
+from vppo_core.spec.status import (
+    AttemptStatus,
+    CheckpointStatus,
+    FailureClass,
+    Outcome,
+    Progress,
+)
+from vppo_services.local.driver_files import ExitFile, ProgressFile
+from vppo_services.local.launcher import AttemptView
+from vppo_services.observability.redact import redact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFacts:
+    """A job and everything that was read about it."""
+
+    record: JobRecord
+    attempts: tuple[tuple[AttemptStatus, AttemptView | None], ...]
+    """What is recorded, and what is seen; nobody looks at an attempt that ended long ago."""
+
+    checkpoints: tuple[CheckpointRecord, ...]
+    """Those that exist, oldest first."""
+
+
+def observed(facts: JobFacts, queue: QueueState, *, now: datetime) -> Observed:
+    """What `decide` and `explain` look at."""
+    record = facts.record
+    last = facts.attempts[-1][1] if facts.attempts else None
+    return Observed(
+        uid=record.uid,
+        name=record.name,
+        spec=record.spec,
+        generation=record.generation,
+        created=record.created,
+        deletion_requested=record.deletion_requested,
+        is_archived=record.phase.is_final,  # the row is the archive
+        attempts=tuple(_state(known, view, now=now) for known, view in facts.attempts),
+        queue=queue,
+        progress=progress_of(last.progress, last.exit) if last and last.progress else None,
+        checkpoint=newest(facts.checkpoints),
+        status=record.status,
+        now=now,
+    )
+
+
+def newest(checkpoints: Sequence[CheckpointRecord]) -> CheckpointStatus | None:
+    """The checkpoint that a new attempt would go on from."""
+    if not checkpoints:
+        return None
+    last = max(checkpoints, key=lambda one: one.step)
+    return CheckpointStatus(step=last.step, uri=last.uri, created=last.created)
+
+
+def progress_of(file: ProgressFile, report: ExitFile | None = None) -> Progress:
+    """What the driver said, with the time that is left; its report may know of a later step."""
+    step = max(file.step, (report and report.last_step) or 0)
+    left = max(0, file.total_steps - step)
+    return Progress(
+        step=step,
+        total_steps=file.total_steps,
+        display=f"{step}/{file.total_steps}" if file.total_steps else "",
+        stage=file.stage[:253],
+        eta_seconds=None if file.step_seconds is None else file.step_seconds * left,
+        stage_seconds=file.stage_seconds,
+        updated=file.time,
+    )
+
+
+def _state(known: AttemptStatus, view: AttemptView | None, *, now: datetime) -> AttemptState:
+    if view is None:
+        return AttemptState(record=known, is_launched=True, is_live=False)
+    return AttemptState(
+        record=attempt_record(known, view, now=now),
+        is_launched=view.is_launched,
+        is_live=view.is_live,
+        stop_requested=view.stop.requested if view.stop else None,
+        stop_reason=view.stop.reason if view.stop else "",
+    )
+
+
+def attempt_record(known: AttemptStatus, view: AttemptView, *, now: datetime) -> AttemptStatus:
+    """What is recorded of an attempt, with what is new; nothing known is lost."""
+    if not view.is_launched or known.ended is not None:
+        return known
+    record = _with_steps(known, view)
+    if view.exit is not None:
+        record = _with_report(record, view.exit)
+    elif not view.is_live:
+        record = _vanished(record, view)
+    if view.is_live:
+        return record
+    # A server that was away must not count its absence as running time.
+    ended = view.exit.ended if view.exit else view.last_sign or now
+    return record.model_copy(update={"ended": max(record.created, min(ended, now))})
+
+
+def _with_steps(record: AttemptStatus, view: AttemptView) -> AttemptStatus:
+    first, last, saved, started = (
+        record.first_step,
+        record.last_step,
+        record.checkpoint_step,
+        record.started,
+    )
+    said = view.progress
+    if said is not None:
+        first, last = said.first_step, max(last, said.step)
+        saved = max(saved, said.checkpoint.step if said.checkpoint else 0)
+        started = started or (said.time if said.step > said.first_step else None)
+    if view.exit is not None:
+        first = first if view.exit.first_step is None else view.exit.first_step
+        last = max(last, view.exit.last_step or 0)
+        saved = max(saved, view.exit.checkpoint_step or 0)
+        started = started or (view.exit.ended if last > first else None)
+    return record.model_copy(
+        update={
+            "first_step": first,
+            "last_step": max(first, last),
+            "checkpoint_step": saved,
+            "started": started,
+        }
+    )
+
+
+def _with_report(record: AttemptStatus, report: ExitFile) -> AttemptStatus:
+    try:
+        outcome = Outcome(report.outcome)
+    except ValueError:
+        outcome = Outcome.FAILED
+    message = report.message or ""
+    failure = None
+    if outcome not in (Outcome.SUCCEEDED, Outcome.STOPPED):
+        failure = classify(
+            exit_code=report.exit_code,
+            failure_class=report.failure_class or "",
+            message=message,
+            was_launched=True,
+        )
+    return _ended(record, outcome, failure, message=message, exit_code=report.exit_code)
+
+
+def _vanished(record: AttemptStatus, view: AttemptView) -> AttemptStatus:
+    """It wrote no report: killed, or dead before it could.
+
+    Without an exit code of its own nothing is said about the outcome: whether it is lost or was
+    stopped depends on what was asked of it, and that is for `decide` to know.
+    """
+    said = redact(view.last_words)
+    code = view.exit_code or 0
+    if code <= 0:
+        return record.model_copy(
+            update={"message": _short(f"Its last words: {said}" if said else "")}
+        )
+    message = f"The driver ended with exit code {code} and no report" + (
+        f": {said}" if said else ""
+    )
+    failure = classify(exit_code=code, failure_class="", message=message, was_launched=True)
+    return _ended(record, Outcome.FAILED, failure, message=message, exit_code=code)
+
+
+def _short(message: str) -> str:
+    return message[:MESSAGE_CHARACTERS]
+
+
+def _ended(
+    record: AttemptStatus,
+    outcome: Outcome,
+    failure: FailureClass | None,
+    *,
+    message: str,
+    exit_code: int | None,
+) -> AttemptStatus:
+    return record.model_copy(
+        update={
+            "outcome": outcome,
+            "failure_class": failure,
+            "message": _short(message),
+            "exit_code": exit_code,
+        }
+    )

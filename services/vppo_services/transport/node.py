@@ -1,0 +1,51 @@
+"""Ray for one run: a cluster that is there already, or a node of its own on this machine."""
+
+import logging
+import os
+from typing import Any
+
+import ray
+
+from vppo_core.spec.placement import PoolSpec
+
+
+def start_ray(*, cpus: int, object_store_mib: int) -> None:
+    """Join the cluster that RAY_ADDRESS names, or start Ray on this machine for this run alone.
+
+    Ray takes over SIGTERM of the process that calls this.
+
+    Args:
+        cpus: what all roles ask for together; a machine with fewer is told that it has as many.
+        object_store_mib: shared memory for batches, where a node is started.
+    """
+    environment = {
+        "env_vars": {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    }
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(runtime_env=environment, log_to_driver=False)
+        return
+    ray.init(
+        address="local",
+        num_cpus=max(cpus, os.cpu_count() or 1),
+        object_store_memory=object_store_mib * 2**20,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        runtime_env=environment,
+        _system_config={"metrics_report_interval_ms": 60_000},
+    )
+
+
+def stop_ray() -> None:
+    """Leave the cluster, or end the node; nothing happens where Ray was not started."""
+    ray.shutdown()
+
+
+def pool_options(pool: PoolSpec) -> dict[str, Any]:
+    """Ray's options of one process of a pool."""
+    threads = {"OMP_NUM_THREADS": str(pool.cpus), "MKL_NUM_THREADS": str(pool.cpus)}
+    return {
+        "num_cpus": pool.cpus,
+        "num_gpus": pool.gpus,
+        "runtime_env": {"env_vars": threads},
+    }
