@@ -248,3 +248,11 @@ def test_a_difference_would_be_seen() -> None:
     loose = Draft202012Validator({})
     assert next(loose.iter_errors(whole), None) is None
     assert sentences(whole)
+
+
+def test_a_count_written_with_a_fraction_is_the_one_value_that_differs() -> None:
+    """To JSON schema 8.0 is an integer; a job file is asked to say 8."""
+    whole = example(0)
+    whole["spec"]["seed"] = 8.0
+    assert VALIDATOR.is_valid(whole)
+    assert sentences(whole) == ["seed must be a whole number, got 8.0; write 8"]
