@@ -90,6 +90,8 @@ def _merged(known: AttemptStatus | None, record: AttemptStatus) -> AttemptStatus
     if known is None:
         return record
     # The launcher hears from the driver where it really started; a guess stood there before.
+    # No step was taken yet: the known ones stand for where it was expected to start.
+    is_guess = known.started is None and known.last_step == known.first_step
     return _with(
         record,
         created=known.created,
@@ -98,8 +100,8 @@ def _merged(known: AttemptStatus | None, record: AttemptStatus) -> AttemptStatus
         exit_code=known.exit_code if record.exit_code is None else record.exit_code,
         outcome=record.outcome or known.outcome,
         failure_class=record.failure_class or known.failure_class,
-        last_step=max(record.last_step, known.last_step),
-        checkpoint_step=max(record.checkpoint_step, known.checkpoint_step),
+        last_step=record.last_step if is_guess else max(record.last_step, known.last_step),
+        checkpoint_step=max(record.checkpoint_step, 0 if is_guess else known.checkpoint_step),
         gpus=record.gpus or known.gpus,
     )
 

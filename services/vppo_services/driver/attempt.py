@@ -65,7 +65,8 @@ class Attempt:
         self._checkpoints = CheckpointList(folder)
         self._own = folder / "attempts" / str(number)
         self._now = now
-        self._first_step = self._step = self._total_steps = 0
+        self._first_step: int | None = None
+        self._step = self._total_steps = 0
         self._stage = STARTING
         self._stage_seconds: dict[str, float] = {}
         self._last_steps: deque[float] = deque(maxlen=_MEAN_STEPS)

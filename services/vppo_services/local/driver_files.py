@@ -44,7 +44,9 @@ class ProgressFile(DriverFile):
 
     attempt: int
     incarnation: str = ""
-    first_step: int = 0
+    first_step: int | None = None
+    """The step that it goes on from; None until it has looked at the checkpoints."""
+
     step: int = 0
     total_steps: int = 0
     stage: str = ""

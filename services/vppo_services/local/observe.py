@@ -113,11 +113,13 @@ def _with_steps(record: AttemptStatus, view: AttemptView) -> AttemptStatus:
     )
     said = view.progress
     if said is not None:
-        first, last = said.first_step, max(last, said.step)
+        first, last, saved = _from_where(record, said.first_step)
+        last = max(last, said.step)
         saved = max(saved, said.checkpoint.step if said.checkpoint else 0)
-        started = started or (said.time if said.step > said.first_step else None)
+        started = started or (said.time if said.step > first else None)
     if view.exit is not None:
-        first = first if view.exit.first_step is None else view.exit.first_step
+        if said is None:
+            first, last, saved = _from_where(record, view.exit.first_step)
         last = max(last, view.exit.last_step or 0)
         saved = max(saved, view.exit.checkpoint_step or 0)
         started = started or (view.exit.ended if last > first else None)
@@ -129,6 +131,18 @@ def _with_steps(record: AttemptStatus, view: AttemptView) -> AttemptStatus:
             "started": started,
         }
     )
+
+
+def _from_where(record: AttemptStatus, first: int | None) -> tuple[int, int, int]:
+    """First, last and saved step, with what the driver says of where it goes on from.
+
+    Until it does, these are what the launcher took for granted: the newest checkpoint.
+    """
+    if first is None:
+        return record.first_step, record.last_step, record.checkpoint_step
+    if record.last_step == record.first_step:
+        return first, first, first
+    return first, record.last_step, record.checkpoint_step
 
 
 def _with_report(record: AttemptStatus, report: ExitFile) -> AttemptStatus:

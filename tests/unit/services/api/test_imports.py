@@ -6,12 +6,15 @@ import sys
 
 HEAVY = ("torch", "ray", "vllm", "transformers", "mlflow", "pandas", "datasets", "pyarrow")
 PROGRAM = """\
-import json, resource, sys
+import json, re, resource, sys
+from pathlib import Path
 import vppo_services.api.app
+# Not ru_maxrss: a child's begins with what its parent had resident when it forked.
+peak = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 usage = resource.getrusage(resource.RUSAGE_SELF)
 print(json.dumps({
     "modules": sorted({name.partition(".")[0] for name in sys.modules}),
-    "mib": usage.ru_maxrss / 1024,
+    "mib": peak / 1024,
     "cpu": usage.ru_utime + usage.ru_stime,
 }))
 """

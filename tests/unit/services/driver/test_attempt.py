@@ -49,7 +49,7 @@ def test_an_attempt_says_that_it_starts_from_its_first_moment(tmp_path: Path) ->
     assert progress(tmp_path, 3) == {
         "attempt": 3,
         "incarnation": attempt.incarnation,
-        "firstStep": 0,
+        "firstStep": None,
         "step": 0,
         "totalSteps": 0,
         "stage": "starting",

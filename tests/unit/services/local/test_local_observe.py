@@ -49,6 +49,21 @@ def test_an_attempt_without_a_step_has_not_started() -> None:
     assert attempt_record(known(), seen, now=at(61)).started is None
 
 
+def test_a_resumed_attempt_that_has_not_looked_at_its_checkpoints_took_no_step() -> None:
+    expected = known(first_step=20, last_step=20, checkpoint_step=20)
+    seen = view(is_live=True, progress=progress(0, stage="starting"))
+    record = attempt_record(expected, seen, now=at(61))
+    assert (record.first_step, record.last_step, record.started) == (20, 20, None)
+
+
+def test_an_attempt_that_could_not_go_on_from_where_it_was_expected_says_so() -> None:
+    expected = known(first_step=20, last_step=20, checkpoint_step=20)
+    seen = view(is_live=True, progress=progress(10, firstStep=10))
+    record = attempt_record(expected, seen, now=at(61))
+    assert (record.first_step, record.last_step, record.checkpoint_step) == (10, 10, 10)
+    assert record.started is None
+
+
 def test_steps_never_go_back() -> None:
     before = known(last_step=8, checkpoint_step=5, started=at(5))
     record = attempt_record(before, view(is_live=True, progress=progress(4)), now=at(61))
