@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.exceptions import GetTimeoutError, OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 from vppo_core.errors import RoleDiedError, RoleTimeoutError, VPPOError
 
@@ -30,6 +30,12 @@ def await_all(refs: Sequence[Any], *, role: str, step: int, timeout_seconds: flo
 
 def translate(error: RayError, *, role: str, step: int) -> VPPOError:
     """The error of ours that a Ray error stands for."""
+    if isinstance(error, OutOfMemoryError) or "running low on memory" in str(error):
+        # Ray's own text is a page of advice about its settings.
+        return RoleDiedError(
+            f"role {role} was killed at step {step} because its node was running low on memory; "
+            "the last checkpoint is kept, give the node more memory or the job a smaller batch"
+        )
     if isinstance(error, RayTaskError):
         cause = error.cause
         if isinstance(cause, VPPOError):
