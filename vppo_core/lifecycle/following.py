@@ -27,11 +27,18 @@ def with_attempt(
         return _stopping(observed, attempts, state, reason=reason or "Paused", message=message)
     quiet = quiet_time(observed.progress) if observed.progress else None
     return Course(
-        phase=JobPhase.RUNNING if attempts[-1].started else JobPhase.STARTING,
+        phase=_phase(observed, attempts[-1]),
         attempts=attempts,
         is_live=True,
         look_again=(*(limit.time for limit in limits), *([quiet] if quiet else [])),
     )
+
+
+def _phase(observed: Observed, attempt: AttemptStatus) -> JobPhase:
+    if attempt.started:
+        return JobPhase.RUNNING
+    # On a cluster an attempt exists, and waits for quota and nodes.
+    return JobPhase.STARTING if observed.queue.is_admitted else JobPhase.QUEUED
 
 
 def _reason_to_stop(observed: Observed, *, is_late: bool) -> str:

@@ -38,7 +38,8 @@ class QueueState:
     """The job's standing with whatever admits jobs: Kueue, or the local pools."""
 
     is_admitted: bool
-    """Whether the job may start an attempt now, or holds its place already."""
+    """Whether the job may start an attempt now, or holds its place already. On a cluster an attempt
+    is made at once: False then says that it waits there for quota or nodes."""
 
     status: QueueStatus = field(default_factory=QueueStatus)
     """Queue, pool, position, one-word reason."""

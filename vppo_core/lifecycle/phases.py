@@ -136,6 +136,8 @@ def _queued(observed: Observed, course: Course) -> _Statement:
 
 def _cluster_ready(observed: Observed, course: Course) -> _Statement:
     kind = ConditionType.CLUSTER_READY
+    if course.is_live and course.phase is JobPhase.QUEUED:
+        return _Statement(kind, False, "Provisioning")
     if course.is_live:
         progress = observed.progress
         is_ready = progress is not None and progress.stage not in ("", "starting")

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from vppo_core.spec.base import SpecModel
+from vppo_core.spec.cluster import DnsName, PoolName
 
 Count = Annotated[int, Field(ge=1, le=4096)]
 Threads = Annotated[int, Field(ge=1, le=512)]
@@ -22,6 +23,10 @@ class PoolSpec(SpecModel):
 
     gpus: Gpus = 0
     """GPUs of one process."""
+
+    pool: PoolName = ""
+    """Pool of the platform that they run on; empty means that of the queue, or the platform's pool
+    for processes without GPUs."""
 
 
 class PlacementSpec(SpecModel):
@@ -41,3 +46,7 @@ class PlacementSpec(SpecModel):
 
     object_store_mib: Annotated[int, Field(ge=80, le=1_048_576)] = 256
     """Shared memory for batches on a Ray node that the run starts itself, MiB."""
+
+    secret: DnsName = ""
+    """On a cluster: a Secret of the job's namespace, whose entries, such as `HF_TOKEN`, become the
+    environment of all processes."""

@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from vppo_core.spec.base import SpecModel
+from vppo_core.spec.cluster import ClusterSpec, NodePool
 
 Name = Annotated[str, Field(max_length=40, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
 
@@ -26,6 +27,9 @@ class PoolOffer(SpecModel):
 
     price_per_gpu_hour: Annotated[float, Field(ge=0.0, le=1e6)] = 0.0
     """What an hour of one GPU costs, in the platform's currency; 0 means nobody says."""
+
+    nodes: NodePool | None = None
+    """On a cluster: the nodes that the pool is."""
 
 
 class QueueOffer(SpecModel):
@@ -66,6 +70,9 @@ class PlatformSpec(SpecModel):
         PriorityOffer(name="high", value=100),
     )
     """Priorities that a job may name."""
+
+    cluster: ClusterSpec | None = None
+    """On a cluster: how attempts become pods."""
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from vppo_core.redact import redact
+from vppo_core.runs.writing import write_atomically
 from vppo_services.driver.saved import CheckpointList, SavedCheckpoint
-from vppo_services.observability.files import write_atomically
-from vppo_services.observability.redact import redact
 
 _log = logging.getLogger(__name__)
 

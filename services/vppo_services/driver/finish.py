@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from vppo_core.runs.writing import write_atomically
 from vppo_services.driver.run import Run
 from vppo_services.observability.charts import Evaluation
-from vppo_services.observability.files import write_atomically
 from vppo_services.observability.record import read_steps
 from vppo_services.observability.report import write_report
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from vppo_services.observability.files import append_line
+from vppo_core.runs.writing import append_line
 
 _log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vppo_core.runs.writing import write_atomically
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.data.processor import PromptProcessor
 from vppo_services.driver.assemble import Assembled
 from vppo_services.driver.groups import GroupArrays
 from vppo_services.driver.samples import answer_samples
-from vppo_services.observability.files import write_atomically
 from vppo_services.observability.report import AnswerSample
 
 MAX_SAMPLES: Final = 16

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vppo_core.errors import InvalidSpecError, VPPOError
+from vppo_core.runs.writing import write_atomically
 from vppo_services.evaluation.measure import measure
-from vppo_services.observability.files import write_atomically
 from vppo_services.observability.logging import configure
 
 

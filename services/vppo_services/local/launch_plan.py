@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from vppo_core.lifecycle.attempts import gpus_of
+from vppo_core.lifecycle.offers import pool_of
+from vppo_core.runs.folder import RunFolder
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
-from vppo_services.local.offers import pool_of
 from vppo_services.local.processes import MARK
-from vppo_services.local.run_folder import RunFolder
 
 DRIVER: Final = (sys.executable, "-m", "vppo_services.driver")
 LOCK_VARIABLE: Final = "VPPO_RUN_LOCK_FD"

@@ -8,14 +8,10 @@ the memory of this process.
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from vppo_core.spec.job import VPPOJob
-from vppo_core.spec.loading import job_text
-from vppo_services.local import run_lock
-from vppo_services.local.driver_files import (
+from vppo_core.runs.files import (
     ExitFile,
     ProgressFile,
     StopFile,
@@ -23,32 +19,17 @@ from vppo_services.local.driver_files import (
     last_words,
     write_json,
 )
+from vppo_core.runs.folder import RunFolder
+from vppo_core.runs.view import AttemptView
+from vppo_core.runs.writing import write_atomically
+from vppo_core.spec.job import VPPOJob
+from vppo_core.spec.loading import job_text
+from vppo_services.local import run_lock
 from vppo_services.local.launch_plan import DRIVER, command_of, environment_of, mark_of
 from vppo_services.local.manifest import write_environment
 from vppo_services.local.processes import MachineProcesses, Processes
-from vppo_services.local.run_folder import RunFolder
-from vppo_services.observability.files import write_atomically
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptView:
-    """What files and processes say of one attempt."""
-
-    is_launched: bool
-    is_live: bool
-    stop: StopFile | None = None
-    progress: ProgressFile | None = None
-    exit: ExitFile | None = None
-    exit_code: int | None = None
-    """Of a process that this server itself started and that wrote no `exit.json`."""
-
-    last_words: str = ""
-    """Last line of its output; read only where it left nothing else."""
-
-    last_sign: datetime | None = None
-    """When it wrote last; read only once it is dead."""
 
 
 class Launcher:

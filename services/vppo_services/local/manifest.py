@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from vppo_core.archive.records import CheckpointRecord, JobRecord, timestamp
+from vppo_core.runs.folder import RunFolder
+from vppo_core.runs.writing import write_atomically
 from vppo_core.spec.status import AttemptStatus
-from vppo_services.local.run_folder import RunFolder
-from vppo_services.observability.files import write_atomically
 
 PACKAGES: Final = (
     "torch",

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from vppo_core.archive.records import JobRecord
 from vppo_core.lifecycle.admission import Waiting, admit
 from vppo_core.lifecycle.observed import QueueState
+from vppo_core.lifecycle.offers import pool_of, priority_of, queue_of, trouble_of
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.status import QueueStatus
-from vppo_services.local.offers import pool_of, priority_of, queue_of, trouble_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,10 +9,10 @@ from vppo_core.archive.database import Database
 from vppo_core.archive.job_lists import active_jobs
 from vppo_core.archive.records import JobRecord
 from vppo_core.lifecycle.observed import Observed, QueueState
+from vppo_core.runs.observe import JobFacts, observed
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.scheduling import DesiredState
 from vppo_services.local.launcher import Launcher
-from vppo_services.local.observe import JobFacts, observed
 from vppo_services.local.queueing import Standing, queue_states
 
 

@@ -5,7 +5,6 @@ that is killed between any two lines here goes on from there when it is started 
 """
 
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,16 +29,15 @@ from vppo_core.lifecycle.actions import (
     StartAttempt,
 )
 from vppo_core.lifecycle.decide import decide
-from vppo_core.lifecycle.ledger import UsageBucket, buckets
+from vppo_core.lifecycle.doing import job_of_attempt, usage_rows
 from vppo_core.lifecycle.observed import QueueState
-from vppo_core.spec.job import VPPOJob
+from vppo_core.lifecycle.offers import pool_of
+from vppo_core.runs.files import checkpoint_lines
+from vppo_core.runs.observe import JobFacts, observed
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.status import AttemptStatus
 from vppo_services.local import checkpoints
-from vppo_services.local.driver_files import checkpoint_lines
 from vppo_services.local.launcher import Launcher
-from vppo_services.local.observe import JobFacts, observed
-from vppo_services.local.offers import pool_of
 from vppo_services.local.reading import read_facts
 
 _log = logging.getLogger(__name__)
@@ -78,7 +76,7 @@ class Reconciler:
                 status=plan.status,
                 attempts=changed,
                 events=plan.events,
-                usage=_usage(plan, changed, now),
+                usage=usage_rows(plan, changed, now),
                 now=now,
             )
         self._end_lingering(facts, now)
@@ -96,7 +94,7 @@ class Reconciler:
             case StartAttempt():
                 pool = pool_of(record.spec, self._platform)
                 self._launcher.start(
-                    _job_of(record, action),
+                    job_of_attempt(record.job, action),
                     uid=uid,
                     index=action.index,
                     resume=action.resume,
@@ -171,22 +169,3 @@ def _is_open(attempt: AttemptStatus | None) -> bool:
 
 def _differs(created: datetime, known: object) -> bool:
     return getattr(known, "created", None) != created
-
-
-def _usage(
-    plan: Plan, changed: list[AttemptStatus], now: datetime
-) -> Mapping[int, list[UsageBucket]]:
-    indices = {one.index for one in changed} | {
-        one.index for one in plan.attempts if one.ended is None
-    }
-    return {one.index: list(buckets(one, now)) for one in plan.attempts if one.index in indices}
-
-
-def _job_of(record: JobRecord, action: StartAttempt) -> VPPOJob:
-    job = record.job
-    if not action.halve_micro_batch:
-        return job
-    learner = job.spec.learner
-    half = max(1, learner.max_tokens_per_micro_batch // 2)
-    smaller = learner.model_copy(update={"max_tokens_per_micro_batch": half})
-    return job.model_copy(update={"spec": job.spec.model_copy(update={"learner": smaller})})

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from vppo_core.archive.errors import JobNotFoundError
 from vppo_core.archive.run_records import Artifact, Lines, LogLine, MetricsLine
+from vppo_core.runs.folder import RunFolder
 from vppo_services.local.lines import read_lines
-from vppo_services.local.run_folder import RunFolder
 
 FILES: Final = (
     "report.html",

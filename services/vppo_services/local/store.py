@@ -24,6 +24,7 @@ from vppo_core.archive.records import (
 )
 from vppo_core.lifecycle.explain import Explanation, explain
 from vppo_core.lifecycle.names import generated_name, idempotent_name
+from vppo_core.lifecycle.offers import NAMESPACE, check_job, check_priority, queue_of
 from vppo_core.spec.hashing import canonical_json, spec_hash
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
@@ -32,7 +33,6 @@ from vppo_services.local import checkpoint_verbs
 from vppo_services.local.launch_plan import DRIVER, planned_process
 from vppo_services.local.launcher import Launcher
 from vppo_services.local.manifest import manifest_of
-from vppo_services.local.offers import NAMESPACE, check_job, check_priority, queue_of
 from vppo_services.local.reading import Observer
 from vppo_services.local.step_times import typical_seconds
 from vppo_services.local.store_runs import RunStore

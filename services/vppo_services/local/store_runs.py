@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from vppo_core.archive.run_records import Artifact, Lines, LogLine, MetricsLine
+from vppo_core.runs.folder import RunFolder
 from vppo_services.local import run_files
-from vppo_services.local.run_folder import RunFolder
 
 
 class RunStore:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
-from vppo_services.observability.redact import redact
+from vppo_core.redact import redact
 
 LOG_FILE: Final = "log.jsonl"
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from vppo_core.catalogue import mlflow_name
-from vppo_services.observability.files import write_atomically
-from vppo_services.observability.redact import redact
+from vppo_core.redact import redact
+from vppo_core.runs.writing import write_atomically
 from vppo_services.observability.sender import RefusedError, Sender
 from vppo_services.observability.spool import Record, Spool
 

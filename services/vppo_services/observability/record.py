@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from vppo_core.catalogue import parse
-from vppo_services.observability.files import write_atomically
+from vppo_core.runs.writing import write_atomically
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from vppo_core.redact import redact
+from vppo_core.runs.writing import write_atomically
 from vppo_services.observability.charts import Chart, Evaluation, Histogram, Steps, charts
-from vppo_services.observability.files import write_atomically
-from vppo_services.observability.redact import redact
 
 _FAINTEST_NATS: Final = 0.001
 _STRONGEST_NATS: Final = 0.1  # top of the colour scale, unless the answers go higher

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from vppo_core.catalogue import labelled
+from vppo_core.runs.writing import append_line, write_atomically
 from vppo_core.spec.tracking import TrackingSpec
-from vppo_services.observability.files import append_line, write_atomically
 from vppo_services.observability.mlflow import MlflowSink, Runs, connect, flatten
 from vppo_services.observability.prometheus import PrometheusSink
 from vppo_services.observability.record import StepRecord, cut_steps

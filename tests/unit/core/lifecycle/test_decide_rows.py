@@ -54,9 +54,9 @@ ROWS: list[Any] = [
     ),
     pytest.param(
         lambda make: make.observed(make.live(), queue=make.waits),
-        JobPhase.STARTING,
+        JobPhase.QUEUED,
         (),
-        id="live-needs-no-admission",
+        id="live-and-waiting-on-a-cluster",
     ),
     pytest.param(
         lambda make: make.observed(make.live(), progress=make.progress(1)),

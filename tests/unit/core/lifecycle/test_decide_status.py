@@ -233,7 +233,12 @@ def test_progress_is_taken_from_the_driver_and_kept_when_it_is_gone(make: Any) -
     [
         pytest.param(lambda make: make.observed(queue=make.waits), 2, id="queued"),
         pytest.param(lambda make: make.observed(queue=make.waits, spec=PAUSED), 0, id="paused"),
-        pytest.param(lambda make: make.observed(make.live(), queue=make.waits), 0, id="live"),
+        pytest.param(
+            lambda make: make.observed(make.live(), queue=make.waits), 2, id="live-on-a-cluster"
+        ),
+        pytest.param(
+            lambda make: make.observed(make.live(last_step=3), queue=make.waits), 0, id="trains"
+        ),
     ],
 )
 def test_only_a_waiting_job_has_a_position(make: Any, facts: Facts, position: int) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from vppo_core.runs.folder import RunFolder
 from vppo_services.local.launch_plan import mark_of
 from vppo_services.local.processes import MARK
-from vppo_services.local.run_folder import RunFolder
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from vppo_core.runs.folder import RunFolder
 from vppo_core.spec.job import VPPOJob
 from vppo_services.local import run_lock
 from vppo_services.local.launcher import Launcher
-from vppo_services.local.run_folder import RunFolder
 
 UID = "3f0c"
 

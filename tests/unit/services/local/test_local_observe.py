@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from vppo_core.runs.files import ExitFile, ProgressFile
+from vppo_core.runs.observe import attempt_record, progress_of
 from vppo_core.spec.status import AttemptStatus, FailureClass, Outcome
-from vppo_services.local.driver_files import ExitFile, ProgressFile
 from vppo_services.local.launcher import AttemptView
-from vppo_services.local.observe import attempt_record, progress_of
 
 NOON = datetime.fromisoformat("2026-11-24T12:00:00+00:00")
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from vppo_core.errors import InvalidSpecError
+from vppo_core.lifecycle.offers import check_job, pool_of, priority_of, queue_of, trouble_of
 from vppo_core.spec.platform import PlatformSpec
-from vppo_services.local.offers import check_job, pool_of, priority_of, queue_of, trouble_of
 
 PLATFORM = PlatformSpec.model_validate(
     {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vppo_core.archive.errors import JobNotFoundError
+from vppo_core.runs.folder import RunFolder
 from vppo_services.local import run_files
-from vppo_services.local.run_folder import RunFolder
 
 
 @pytest.fixture

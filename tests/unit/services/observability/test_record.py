@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vppo_services.observability.files import append_line
+from vppo_core.runs.writing import append_line
 from vppo_services.observability.record import StepRecord, cut_steps, read_steps
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vppo_services.observability.redact import redact
+from vppo_core.redact import redact
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from vppo_core.archive.records import CheckpointRecord
-from vppo_services.observability.files import write_atomically
+from vppo_core.runs.writing import write_atomically
 
 File = TypeVar("File", bound="DriverFile")
 

@@ -73,7 +73,7 @@ def trouble_of(spec: VPPOJobSpec, platform: PlatformSpec) -> str:
 
 def _wrong(job: VPPOJob, platform: PlatformSpec) -> Iterator[str]:
     spec, namespace = job.spec, job.metadata.namespace
-    if namespace not in ("", NAMESPACE):
+    if platform.cluster is None and namespace not in ("", NAMESPACE):
         yield (
             f"metadata.namespace must be '{NAMESPACE}' or empty on one machine, "
             f"got {shown(namespace)}; leave it out"
@@ -91,6 +91,27 @@ def _wrong(job: VPPOJob, platform: PlatformSpec) -> Iterator[str]:
             f"placement must ask for at most {pool.gpus} GPUs, as the pool '{pool.name}' has them, "
             f"got {gpus}; lower replicas or gpus of a role, or choose another queue"
         )
+    yield from _meant_for_clusters(spec, platform, pool)
+
+
+def _meant_for_clusters(
+    spec: VPPOJobSpec, platform: PlatformSpec, pool: PoolOffer | None
+) -> Iterator[str]:
+    """One machine runs a whole job in one pool, with the environment of its server."""
+    if platform.cluster is not None:
+        return
+    if spec.placement.secret:
+        yield (
+            "placement.secret must be empty on one machine, which has no Secrets, "
+            f"got {shown(spec.placement.secret)}; leave it out and set the variables of the server"
+        )
+    for role in ("rollout", "reward", "dependency", "learner"):
+        name = getattr(spec.placement, role).pool
+        if name and pool is not None and name != pool.name:
+            yield (
+                f"placement.{role}.pool must be '{pool.name}', the one pool of the job's queue, "
+                f"or empty on one machine, got {shown(name)}; leave it out"
+            )
 
 
 def _choice(field: str, value: str, names: Sequence[str]) -> str:

@@ -8,6 +8,9 @@ from vppo_core.archive.records import CheckpointRecord, JobRecord
 from vppo_core.lifecycle.attempts import MESSAGE_CHARACTERS
 from vppo_core.lifecycle.failures import classify
 from vppo_core.lifecycle.observed import AttemptState, Observed, QueueState
+from vppo_core.redact import redact
+from vppo_core.runs.files import ExitFile, ProgressFile
+from vppo_core.runs.view import AttemptView
 from vppo_core.spec.status import (
     AttemptStatus,
     CheckpointStatus,
@@ -15,9 +18,6 @@ from vppo_core.spec.status import (
     Outcome,
     Progress,
 )
-from vppo_services.local.driver_files import ExitFile, ProgressFile
-from vppo_services.local.launcher import AttemptView
-from vppo_services.observability.redact import redact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""VPPOJob -> RayJob: observe, decide, write down, act."""

@@ -1,0 +1,1 @@
+"""Jobs of a cluster: a store of VPPOJob objects, and who may do what by the rules of Kubernetes."""

@@ -1,0 +1,1 @@
+"""The run of a job as files: what a driver leaves behind, and what follows from it."""
