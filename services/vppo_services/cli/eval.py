@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from vppo_services.cli.launch import Launcher
+from vppo_services.cli.sources import checkpoint_source
 
 EVALUATION = "vppo_services.evaluation"
 
@@ -13,7 +14,11 @@ EVALUATION = "vppo_services.evaluation"
 def evaluate(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(metavar="RUN_OR_CHECKPOINT", help="Folder of a run, or a checkpoint.")
+        str,
+        typer.Argument(
+            metavar="RUN_OR_CHECKPOINT_OR_JOB",
+            help="Folder of a run, a checkpoint, or the name of a job of the server.",
+        ),
     ],
     *,
     data: Annotated[
@@ -38,7 +43,7 @@ def evaluate(
         "--temperature": temperature,
         "--output": output,
     }
-    arguments = [source]
+    arguments = [checkpoint_source(source)]
     for option, value in given.items():
         arguments += [option, str(value)] if value is not None else []
     launcher = context.find_object(Launcher) or Launcher()

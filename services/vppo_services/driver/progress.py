@@ -1,10 +1,16 @@
 """What a person sees while a job trains: a bar on a terminal, a line per step everywhere."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from vppo_services.observability.logging import SHOWN
+
+_log = logging.getLogger(SHOWN)
 
 
 class ProgressView:
@@ -45,7 +51,8 @@ class ProgressView:
         return Counter(self._progress, text, total)
 
     def say(self, text: str) -> None:
-        """A line above the bar."""
+        """A line above the bar, and in the log."""
+        _log.info("%s", Text.from_markup(text).plain)
         if not self._quiet:
             self._console.print(text, soft_wrap=True)
 

@@ -17,6 +17,8 @@ from typing import Final, TextIO
 from vppo_core.redact import redact
 
 LOG_FILE: Final = "log.jsonl"
+SHOWN: Final = "vppo_services.driver.progress"
+"""Logger of what the progress view tells a person already."""
 
 _step: ContextVar[int | None] = ContextVar("vppo_step", default=None)
 _OURS: Final = ("vppo_core", "vppo_services")
@@ -48,15 +50,18 @@ def configure(
 ) -> None:
     """Send all logs of this process to `log.jsonl` of the run and to standard error.
 
-    The file gets our lines from `level` on and warnings of libraries; several processes may share
-    it. Calling again replaces the set-up.
+    The file gets all our lines and warnings of libraries; several processes may share it. Calling
+    again replaces the set-up.
 
     Args:
         run_folder: None writes no file.
+        level: of what standard error gets. What a person sees on the progress view is left out.
         stream: instead of standard error.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler(stream or sys.stderr)]
     handlers[0].setFormatter(HumanFormatter(role))
+    handlers[0].setLevel(level)
+    handlers[0].addFilter(lambda record: record.name != SHOWN)
     if run_folder is not None:
         handlers.append(LineFileHandler(run_folder / LOG_FILE))
         handlers[1].setFormatter(JsonFormatter(job=job, attempt=attempt, role=role))
@@ -71,7 +76,7 @@ def configure(
         handler.addFilter(_from_us_or_serious)
         root.addHandler(handler)
     for name in _OURS:
-        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).setLevel(min(level, logging.INFO))
 
 
 class JsonFormatter(logging.Formatter):

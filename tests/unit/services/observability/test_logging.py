@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from vppo_services.driver.progress import ProgressView
 from vppo_services.observability.logging import configure, set_step, step_context
 
 log = logging.getLogger("vppo_services.test")
@@ -98,3 +99,15 @@ def test_a_full_disk_stops_nothing(tmp_path: Path) -> None:
     configure(tmp_path, job="demo", stream=stream)
     log.info("still heard")
     assert "still heard" in stream.getvalue()
+
+
+def test_what_the_progress_view_says_is_in_the_log_and_not_said_twice(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    configure(tmp_path, job="demo", level=logging.WARNING, stream=stream)
+    with ProgressView(3, quiet=True) as view:
+        view.say("step 1/3  accuracy 0.5  [dim]2.0 s[/dim]")
+    assert [line["message"] for line in lines(tmp_path)] == ["step 1/3  accuracy 0.5  2.0 s"]
+    configure(tmp_path, job="demo", stream=stream)
+    with ProgressView(3, quiet=True) as view:
+        view.say("again")
+    assert stream.getvalue() == ""
