@@ -1,4 +1,4 @@
-"""`python -m benchmarks [job] [kl] [fsdp]`: measure, write JSON, print a table with the goals."""
+"""`python -m benchmarks [NAME]...`: measure, write JSON, print a table with the goals."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.tables import Result, table
 from vppo_core.errors import VPPOError
 
-NAMES = ("job", "kl", "fsdp")
+NAMES = ("job", "kl", "fsdp", "control")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -55,6 +55,10 @@ def _run(name: str, options: argparse.Namespace) -> tuple[dict[str, Any], list[R
         from benchmarks import kl
 
         return kl.run(chosen(kl.KlOptions))
+    if name == "control":
+        from benchmarks import control
+
+        return control.run(chosen(control.ControlOptions))
     from benchmarks import fsdp
 
     return fsdp.run(chosen(fsdp.FsdpOptions))
@@ -90,7 +94,9 @@ def _rounded(value: Any) -> Any:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("benchmarks", nargs="*", metavar="NAME", help="job, kl, fsdp; default all")
+    parser.add_argument(
+        "benchmarks", nargs="*", metavar="NAME", help=f"{', '.join(NAMES)}; default all"
+    )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON files")
     parser.add_argument("--repeats", type=int, help="of each measurement in kl and fsdp")
     job = parser.add_argument_group("job")

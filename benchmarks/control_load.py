@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -89,15 +89,19 @@ async def _load(
             times.append(time.perf_counter() - moment)
         writer.close()
 
-    before, own, start = sum(server.cpu_times()[:2]), time.process_time(), time.perf_counter()
+    start, busy = time.perf_counter(), _busy_seconds()
+    before, own = _cpu_seconds(server), time.process_time()
     await asyncio.gather(*(client() for _ in range(clients)))
     seconds = time.perf_counter() - start
+    cpu, own = _cpu_seconds(server) - before, time.process_time() - own
     return {
         "requests": len(times),
         "perSecond": len(times) / seconds,
         **spread(times),
-        "serverCpuMs": 1e3 * (sum(server.cpu_times()[:2]) - before) / len(times),
-        "clientCpuMs": 1e3 * (time.process_time() - own) / len(times),
+        "serverCpuMs": 1e3 * cpu / len(times),
+        "clientCpuMs": 1e3 * own / len(times),
+        # Cores that somebody else kept busy: a disturbed measurement shows by this.
+        "otherCores": (_busy_seconds() - busy - cpu - own) / seconds,
     }
 
 
@@ -133,7 +137,7 @@ class Stream:
 
 def metrics_line(step: int) -> str:
     """As a driver writes it."""
-    values = {key: 0.12345 * (step + 1) for key in METRICS}
+    values = dict.fromkeys(METRICS, 0.12345 * (step + 1))
     return json.dumps({**values, "step": step, "time": time.time()}) + "\n"
 
 
@@ -143,53 +147,59 @@ def follow(stream: Stream, readers: int) -> dict[str, Any]:
 
 
 async def _follow(stream: Stream, readers: int) -> dict[str, Any]:
-    server, random_pause = psutil.Process(stream.target.pid), random.Random(0)
-    total = stream.history + stream.lines
+    server, target, pauses = psutil.Process(stream.target.pid), stream.target, random.Random(0)
     written: dict[int, float] = {}
     delays: list[float] = []
-    # What the first stream of all loads is not the price of a reader.
-    reader, writer = await _open(stream.target)
-    await _read_until(reader, stream.history - 1, lambda _: None)
-    writer.close()
-    await asyncio.sleep(1.0)
-    before, cpu = server.memory_info().rss, sum(server.cpu_times()[:2])
+    memory: list[int] = []
 
     def note(step: int) -> None:
         if step in written:
             delays.append(time.perf_counter() - written[step])
 
-    opened = await asyncio.gather(*(_open(stream.target) for _ in range(readers)))
-    await _all(_read_until(reader, stream.history - 1, note) for reader, _ in opened)
-    memory = [server.memory_info().rss]
-    reading = asyncio.ensure_future(
-        _all(_read_until(reader, total - 1, note) for reader, _ in opened)
-    )
-    start = time.perf_counter()
-    with stream.file.open("a") as file:
-        for step in range(stream.history, total):
-            # Uneven, so that lines fall into every part of the time between two polls.
-            await asyncio.sleep(random_pause.uniform(0.2, 0.5))
-            text = metrics_line(step)
-            written[step] = time.perf_counter()
-            file.write(text)
-            file.flush()
-            memory.append(server.memory_info().rss)
-    await reading
-    seconds = time.perf_counter() - start
+    async def write() -> None:
+        with stream.file.open("a") as file:
+            for step in range(stream.history, stream.history + stream.lines):
+                # Uneven, so that lines fall into every part of the time between two polls.
+                await asyncio.sleep(pauses.uniform(0.2, 0.5))
+                text = metrics_line(step)
+                written[step] = time.perf_counter()
+                file.write(text)
+                file.flush()
+                memory.append(server.memory_info().rss)
+
+    # What the first stream of all loads is not the price of a reader.
+    reader, writer = await _open(target)
+    await _read_until(reader, stream.history - 1, note)
+    writer.close()
+    await asyncio.sleep(1.0)
+    before = server.memory_info().rss
+    opened = await asyncio.gather(*(_open(target) for _ in range(readers)))
+    await asyncio.gather(*(_read_until(reader, stream.history - 1, note) for reader, _ in opened))
+    memory.append(server.memory_info().rss)
+    start, cpu = time.perf_counter(), _cpu_seconds(server)
+    last = stream.history + stream.lines - 1
+    await asyncio.gather(write(), *(_read_until(reader, last, note) for reader, _ in opened))
+    share = (_cpu_seconds(server) - cpu) / (time.perf_counter() - start)
     for _, writer in opened:
         writer.close()
     return {
         "lineBytes": len(metrics_line(0)),
         "arrivals": len(delays),
         **spread(delays),
-        "rssBefore": before,
-        "extraBytes": max(memory) - before,
-        "serverCpuShare": (sum(server.cpu_times()[:2]) - cpu) / seconds,
+        "extraMiB": (max(memory) - before) / 2**20,
+        "serverCpuShare": share,
     }
 
 
-async def _all(reads: Any) -> None:
-    await asyncio.gather(*reads)
+def _busy_seconds() -> float:
+    """CPU time of the whole machine."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 async def _open(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -205,19 +215,13 @@ async def _open(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWri
     return reader, writer
 
 
-async def _read_until(
-    reader: asyncio.StreamReader, last: int, note: Callable[[int], None]
-) -> None:
+async def _read_until(reader: asyncio.StreamReader, last: int, note: Callable[[int], None]) -> None:
     """Pass on the step of every message, until that of the last."""
     step = -1
     while step < last:
-        line = await _soon(reader.readline())
+        line = await asyncio.wait_for(reader.readline(), WAIT_SECONDS)
         if not line:
             raise VPPOError(f"a stream must go on to step {last}, got its end after step {step}")
         if line.startswith(b'data: {"step":'):
             step = int(line[14 : line.index(b",")])
             note(step)
-
-
-async def _soon(waiting: Awaitable[bytes]) -> bytes:
-    return await asyncio.wait_for(waiting, WAIT_SECONDS)

@@ -17,8 +17,8 @@ HERE = Path(__file__).parent
 PROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
 SETS = {
     "control": (
-        ("control", "postgres"),
-        "The control plane and the command line: no torch, no Ray.",
+        ("control", "postgres", "operator"),
+        "The control plane, the operator and the command line: no torch, no Ray.",
     ),
     "cpu": (
         ("cpu", "postgres"),
