@@ -31,6 +31,12 @@ lint: setup  ## Style, types, import contracts, spelling.
 test: setup  ## All tests but the learning lane.
 	$(BIN)/pytest -m "not learning and not gpu and not cluster"
 
+check-cluster: setup  ## Tests on a cluster: KUBECONFIG, KubeRay on it, and VPPO_TEST_IMAGE loaded.
+	$(BIN)/pytest -m cluster --durations=10
+
+image: ## Build the image of the tests with docker; another builder takes the same Dockerfile.
+	docker build --target cpu --tag localhost/vppo:test .
+
 check-learning: setup  ## VPPO, DAPO and GRPO each learn the demo task; takes a quarter of an hour.
 	$(BIN)/pytest -m learning -s
 
@@ -51,4 +57,4 @@ pins: setup  ## Regenerate requirements/*.txt from what is installed.
 clean:  ## Remove the environment and all runs.
 	rm -rf .venv runs
 
-.PHONY: help setup serve demo check lint test check-learning bench format schema pins clean
+.PHONY: help setup serve demo check lint test check-cluster image check-learning bench format schema pins clean
