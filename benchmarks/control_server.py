@@ -69,7 +69,7 @@ def server_of(state: Path, bytecode: Path | None = None) -> Iterator[Server]:
         VPPOError: it does not get ready.
     """
     state.mkdir(parents=True, exist_ok=True)
-    with socket.createserver_of(("127.0.0.1", 0)) as free:
+    with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "vppo_services.api", "--no-loop"]
     command += ["--state", str(state), "--port", str(port)]
