@@ -11,10 +11,44 @@ from sqlalchemy.sql.dml import ReturningInsert
 from vppo_core.archive.errors import IdempotencyConflictError
 from vppo_core.archive.records import IdempotencyKey
 from vppo_core.archive.tables import idempotency
+from vppo_core.archive.transactions import Database
 from vppo_core.archive.upsert import insert_into
 
 LIFETIME: Final = timedelta(hours=24)
 _SWEPT_AT_ONCE: Final = 64
+
+
+def recall_key(db: Database, key: IdempotencyKey, *, body_hash: str, now: datetime) -> str | None:
+    """The uid that an earlier request with this key got; None when there was none in 24 hours.
+
+    Raises:
+        IdempotencyConflictError: the earlier request was another one.
+    """
+    columns = idempotency.c
+    query = select(columns.body_hash, columns.job_uid).where(
+        columns.tenant == key.tenant,
+        columns.key_hash == hash_of(key),
+        columns.expires > now,
+    )
+    with db.reading() as connection:
+        earlier = connection.execute(query).first()
+    if earlier is None:
+        return None
+    _check_body(earlier.body_hash, body_hash)
+    return str(earlier.job_uid)
+
+
+def remember_key(
+    db: Database, key: IdempotencyKey, *, body_hash: str, uid: str, now: datetime
+) -> str | None:
+    """`claim_key` in a transaction of its own, for a job that is kept elsewhere."""
+    with db.writing() as connection:
+        return claim_key(connection, key, body_hash=body_hash, uid=uid, now=now)
+
+
+def hash_of(key: IdempotencyKey) -> str:
+    """SHA-256 of the key; the tenant stands beside it."""
+    return hashlib.sha256(key.key.encode("utf-8", "replace")).hexdigest()
 
 
 def claim_key(
@@ -28,7 +62,7 @@ def claim_key(
         IdempotencyConflictError: the earlier request was another one.
     """
     columns = idempotency.c
-    key_hash = hashlib.sha256(key.key.encode("utf-8", "replace")).hexdigest()
+    key_hash = hash_of(key)
     values = {
         "tenant": key.tenant,
         "key_hash": key_hash,
@@ -46,12 +80,21 @@ def claim_key(
             columns.tenant == key.tenant, columns.key_hash == key_hash
         )
     ).one()
-    if earlier.body_hash != body_hash:
-        raise IdempotencyConflictError(
-            "Idempotency-Key must come with the same job as before, got another one; "
-            "use a new key for a new job"
-        )
+    _check_body(earlier.body_hash, body_hash)
     return str(earlier.job_uid)
+
+
+def conflict() -> IdempotencyConflictError:
+    """The error of a key that came with two jobs."""
+    return IdempotencyConflictError(
+        "Idempotency-Key must come with the same job as before, got another one; "
+        "use a new key for a new job"
+    )
+
+
+def _check_body(earlier: str, body_hash: str) -> None:
+    if earlier != body_hash:
+        raise conflict()
 
 
 @lru_cache

@@ -1,34 +1,15 @@
-"""What a person may change of a job that exists, and the rules for that."""
+"""Changes that a person asks for, written down; `change_rules.py` says which are allowed."""
 
-import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
-from vppo_core.archive.errors import NotAllowedNowError, StaleVersionError
-from vppo_core.archive.events import AUDIT, NewEvent, append
+from vppo_core.archive.change_rules import change_of, check_version, deletion_asked
+from vppo_core.archive.events import append
 from vppo_core.archive.job_rows import HeldJob, hold_job, save_job
 from vppo_core.archive.records import JobChanges, JobRecord
 from vppo_core.archive.transactions import Database
 from vppo_core.spec.hashing import spec_hash
-from vppo_core.spec.job import API_VERSION, KIND, VPPOJob
-from vppo_core.spec.loading import job_from_document
-from vppo_core.spec.scheduling import DesiredState
-
-_SCALARS: Final = {
-    "desiredState": "desired_state",
-    "priority": "priority",
-    "activeDeadlineSeconds": "active_deadline_seconds",
-    "pendingDeadlineSeconds": "pending_deadline_seconds",
-    "ttlSecondsAfterFinished": "ttl_seconds_after_finished",
-}
-_DEADLINES: Final = ("activeDeadlineSeconds", "pendingDeadlineSeconds")
-_TTL: Final = "ttlSecondsAfterFinished"
-_REQUESTS: Final = {
-    DesiredState.RUNNING: ("ResumeRequested", "It was asked that the job goes on."),
-    DesiredState.PAUSED: ("PauseRequested", "It was asked that the job pauses."),
-    DesiredState.CANCELLED: ("CancelRequested", "It was asked that the job is cancelled."),
-}
+from vppo_core.spec.job import VPPOJob
 
 
 def patch_job(
@@ -51,21 +32,13 @@ def patch_job(
     with db.writing() as connection:
         held = hold_job(connection, name)
         before = held.record
-        if if_version is not None and before.version != if_version:
-            raise StaleVersionError(
-                f"If-Match must be the job's version {before.version}, got {if_version}; "
-                "read the job again and repeat the change"
-            )
-        spec = json.loads(before.spec_json)
-        scalars = _changed_scalars(spec, changes)
-        _check(before, spec, scalars)
-        labels = _merged(before.labels, changes.labels)
-        annotations = _merged(before.annotations, changes.annotations)
-        if not scalars and (labels, annotations) == (before.labels, before.annotations):
+        check_version(before, if_version)
+        change = change_of(before, changes, actor=actor)
+        if change is None:
             return before
-        job = _valid_job(before, {**spec, **scalars}, labels, annotations)
-        after = save_job(connection, held, _columns(held, job, is_spec_changed=bool(scalars)))
-        append(connection, after, _events(before, job, scalars, actor), now)
+        columns = _columns(held, change.job, is_spec_changed=bool(change.scalars))
+        after = save_job(connection, held, columns)
+        append(connection, after, change.events, now)
         return after
 
 
@@ -80,77 +53,9 @@ def request_deletion(db: Database, name: str, *, actor: str, now: datetime) -> J
         if held.record.deletion_requested is not None:
             return held.record
         after = save_job(connection, held, {"deletion_requested": now})
-        asked = NewEvent(
-            actor=actor,
-            kind=AUDIT,
-            reason="DeletionRequested",
-            message="It was asked that the job is deleted.",
-            payload={"phase": after.phase},
-        )
+        asked = deletion_asked(after, actor=actor)
         append(connection, after, [asked], now)
         return after
-
-
-def _changed_scalars(spec: Mapping[str, Any], changes: JobChanges) -> dict[str, Any]:
-    asked = {wire: getattr(changes, field) for wire, field in _SCALARS.items()}
-    return {
-        wire: value
-        for wire, value in asked.items()
-        if value is not None and value != spec.get(wire)
-    }
-
-
-def _check(job: JobRecord, spec: Mapping[str, Any], scalars: Mapping[str, Any]) -> None:
-    if job.phase.is_final or job.released is not None:
-        for field in scalars:
-            if field != _TTL:
-                raise NotAllowedNowError(
-                    f"{field} must stay as it is when a job is over, got {job.phase}; "
-                    "clone the job to run it again"
-                )
-    if "desiredState" in scalars and spec["desiredState"] == DesiredState.CANCELLED:
-        raise NotAllowedNowError(
-            f"desiredState must stay Cancelled, got {scalars['desiredState']}; "
-            "clone the job to run it again"
-        )
-    for field in _DEADLINES:
-        if field in scalars:
-            _check_deadline(field, spec.get(field), scalars[field])
-
-
-def _check_deadline(field: str, before: int | None, after: int) -> None:
-    if before is None:
-        raise NotAllowedNowError(
-            f"{field} cannot be added to a job that exists, got {after}; "
-            "clone the job with a deadline"
-        )
-    if after < before:
-        raise NotAllowedNowError(
-            f"{field} may only be raised (it is {before}), got {after}; "
-            "cancel the job to end it earlier"
-        )
-
-
-def _merged(before: Mapping[str, str], changes: Mapping[str, str | None] | None) -> dict[str, str]:
-    both = {**before, **(changes or {})}
-    return {key: value for key, value in both.items() if value is not None}
-
-
-def _valid_job(
-    before: JobRecord,
-    spec: Mapping[str, Any],
-    labels: Mapping[str, str],
-    annotations: Mapping[str, str],
-) -> VPPOJob:
-    metadata = {
-        "name": before.name,
-        "namespace": before.namespace,
-        "labels": labels,
-        "annotations": annotations,
-    }
-    return job_from_document(
-        {"apiVersion": API_VERSION, "kind": KIND, "metadata": metadata, "spec": dict(spec)}
-    )
 
 
 def _columns(held: HeldJob, job: VPPOJob, *, is_spec_changed: bool) -> dict[str, Any]:
@@ -168,24 +73,3 @@ def _columns(held: HeldJob, job: VPPOJob, *, is_spec_changed: bool) -> dict[str,
             ttl = timedelta(seconds=job.spec.ttl_seconds_after_finished)
             columns["expires"] = held.record.finished + ttl
     return columns
-
-
-def _events(
-    before: JobRecord, job: VPPOJob, scalars: Mapping[str, Any], actor: str
-) -> list[NewEvent]:
-    found: list[tuple[str, str, dict[str, Any]]] = []
-    if "desiredState" in scalars:
-        reason, message = _REQUESTS[job.spec.desired_state]
-        payload = {"phase": before.phase, "desiredState": job.spec.desired_state}
-        found.append((reason, message, payload))
-    others: dict[str, Any] = {k: value for k, value in scalars.items() if k != "desiredState"}
-    for field in ("labels", "annotations"):
-        if getattr(job.metadata, field) != getattr(before, field):
-            others[field] = getattr(job.metadata, field)
-    if others:
-        message = f"Changed: {', '.join(others)}."
-        found.append(("Changed", message, {"phase": before.phase, "changes": others}))
-    return [
-        NewEvent(actor=actor, kind=AUDIT, reason=reason, message=message, payload=payload)
-        for reason, message, payload in found
-    ]

@@ -1,6 +1,6 @@
 """Lists of jobs: for people page by page, for the loop all that there is to do."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -77,6 +77,17 @@ def expirable_jobs(db: Database, now: datetime, limit: int) -> list[JobRecord]:
         return [record_of(row) for row in connection.execute(query).mappings()]
 
 
+def known_uids(db: Database, uids: Collection[str]) -> set[str]:
+    """Those of the uids that are of jobs in the archive."""
+    wanted, found = sorted(uids), set[str]()
+    with db.reading() as connection:
+        for start in range(0, len(wanted), _ENOUGH):
+            some = wanted[start : start + _ENOUGH]
+            query = select(jobs.c.uid).where(jobs.c.uid.in_(some))
+            found |= set(connection.execute(query).scalars())
+    return found
+
+
 class _Conditions:
     """The filters of a query, and where its page begins."""
 
@@ -90,7 +101,11 @@ class _Conditions:
             for kind, pairs in (("label", query.labels), ("annotation", query.annotations))
             for key, value in pairs
         ]
-        for kind, value in (("owner", query.owner), ("queue", query.queue)):
+        for kind, value in (
+            ("namespace", query.namespace),
+            ("owner", query.owner),
+            ("queue", query.queue),
+        ):
             if value is not None:
                 self.tags.append((tag(kind, "", value),))
         if query.phases:

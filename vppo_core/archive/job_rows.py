@@ -33,13 +33,18 @@ def record_of(row: RowMapping) -> JobRecord:
     return JobRecord(**{**values, "phase": JobPhase(row["phase"])})
 
 
-def find_job(connection: Connection, name: str, *, uid: str | None = None) -> JobRecord:
-    """The newest job of a name, or the one with that uid.
+def find_job(
+    connection: Connection, name: str, *, uid: str | None = None, namespace: str | None = None
+) -> JobRecord:
+    """The newest job of a name, or the one with that uid; of one namespace, or of all.
 
     Raises:
         JobNotFoundError.
     """
-    row = connection.execute(_query(name, uid)).mappings().first()
+    query = _query(name, uid)
+    if namespace is not None:
+        query = query.where(jobs.c.namespace == namespace)
+    row = connection.execute(query).mappings().first()
     if row is None:
         raise _unknown(name, uid)
     return record_of(row)
@@ -89,6 +94,7 @@ def _unknown(name: str, uid: str | None) -> JobNotFoundError:
 
 def _tags(record: JobRecord, queue: str) -> frozenset[str]:
     return tags_of(
+        namespace=record.namespace,
         owner=record.owner,
         queue=queue,
         phase=record.phase,

@@ -72,14 +72,19 @@ def create_job(
     return record, False
 
 
-def get_job(db: Database, name: str, *, uid: str | None = None) -> JobRecord:
+def get_job(
+    db: Database, name: str, *, uid: str | None = None, namespace: str | None = None
+) -> JobRecord:
     """The newest job of a name, or the one with a uid; an empty name asks for the uid alone.
+
+    Args:
+        namespace: where it must be; None looks everywhere.
 
     Raises:
         JobNotFoundError.
     """
     with db.reading() as connection:
-        return find_job(connection, name, uid=uid)
+        return find_job(connection, name, uid=uid, namespace=namespace)
 
 
 def _new_record(job: VPPOJob, *, uid: str, owner: str, spec_hash: str, now: datetime) -> JobRecord:
@@ -112,6 +117,7 @@ def _write(connection: Connection, record: JobRecord, queue: str) -> None:
             "choose another name, or delete that job first"
         )
     tags = tags_of(
+        namespace=record.namespace,
         owner=record.owner,
         queue=queue,
         phase=record.phase,

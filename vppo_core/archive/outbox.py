@@ -11,7 +11,7 @@ from vppo_core.archive.records import EventRecord, JobRecord, timestamp
 from vppo_core.archive.tables import outbox, webhooks
 
 # Held, so that a webhook that is deleted meanwhile does not fail what caused the event.
-_LISTENING: Final = select(webhooks.c.id, webhooks.c.events).with_for_update(
+_LISTENING: Final = select(webhooks.c.id, webhooks.c.events, webhooks.c.namespace).with_for_update(
     read=True, key_share=True
 )
 
@@ -32,7 +32,9 @@ def queue_messages(
         }
         for event in events
         for webhook in listening
-        if not webhook.events or event.reason in webhook.events
+        if (not webhook.events or event.reason in webhook.events)
+        # Who is told of one namespace hears nothing of another.
+        and webhook.namespace in (None, job.namespace)
     ]
     if rows:
         connection.execute(insert(outbox), rows)

@@ -156,6 +156,8 @@ class WebhookRecord:
 
     owner: str
     created: datetime
+    namespace: str = ""
+    """It is told of jobs of this namespace; empty means all, as on one machine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,8 @@ class JobQuery:
 
     created_after: datetime | None = None
     name_contains: str | None = None
+    namespace: str | None = None
+    """Of one namespace; None lists all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,6 +161,8 @@ webhooks: Final = Table(
     Column("events", Json, nullable=False),
     Column("owner", CleanText, nullable=False),
     Column("created", Moment, nullable=False),
+    # Whose jobs it is told of; none: all.
+    Column("namespace", CleanText),
 )
 
 outbox: Final = Table(

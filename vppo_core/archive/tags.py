@@ -21,7 +21,7 @@ def tag(kind: str, key: str, value: str) -> str:
     """Half of a SHA-256: as short for a long annotation as for a phase.
 
     Args:
-        kind: `phase`, `queue`, `owner`, `label` or `annotation`.
+        kind: `namespace`, `phase`, `queue`, `owner`, `label` or `annotation`.
         key: name of the label or annotation; empty for the others.
     """
     digest = hashlib.sha256("\0".join((kind, key, value)).encode("utf-8", "replace")).digest()
@@ -30,6 +30,7 @@ def tag(kind: str, key: str, value: str) -> str:
 
 def tags_of(
     *,
+    namespace: str,
     owner: str,
     queue: str,
     phase: str,
@@ -37,7 +38,15 @@ def tags_of(
     annotations: Mapping[str, str],
 ) -> frozenset[str]:
     """All tags of a job."""
-    plain = (tag(kind, "", value) for kind, value in _plain(owner, queue, phase))
+    plain = (
+        tag(kind, "", value)
+        for kind, value in (
+            ("namespace", namespace),
+            ("owner", owner),
+            ("queue", queue),
+            ("phase", phase),
+        )
+    )
     named = (
         tag(kind, key, value)
         for kind, pairs in (("label", labels), ("annotation", annotations))
@@ -67,7 +76,3 @@ def write_tags(
     if new:
         rows = [{"tag": one, "created": created, "uid": uid} for one in sorted(new)]
         connection.execute(_INSERT, rows)
-
-
-def _plain(owner: str, queue: str, phase: str) -> tuple[tuple[str, str], ...]:
-    return (("owner", owner), ("queue", queue), ("phase", phase))

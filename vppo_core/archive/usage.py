@@ -24,11 +24,14 @@ _GROUPS: Final[dict[str, ColumnElement[Any]]] = {
 }
 
 
-def usage_between(db: Database, start: datetime, end: datetime, group_by: str) -> list[UsageRow]:
+def usage_between(
+    db: Database, start: datetime, end: datetime, group_by: str, *, namespace: str | None = None
+) -> list[UsageRow]:
     """GPU-seconds of the hours that begin before `end` and end after `start`.
 
     Args:
         group_by: `job`, `owner` and `queue` give the biggest group first, `day` the oldest day.
+        namespace: counts jobs of this one alone; None counts all.
 
     Raises:
         InvalidSpecError: no such grouping.
@@ -53,6 +56,8 @@ def usage_between(db: Database, start: datetime, end: datetime, group_by: str) -
         .group_by(group)
         .order_by(*([group] if group_by == "day" else [allocated.desc(), group]))
     )
+    if namespace is not None:
+        query = query.where(jobs.c.namespace == namespace)
     with db.reading() as connection:
         rows = connection.execute(query).all()
     return [

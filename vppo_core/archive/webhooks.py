@@ -27,23 +27,40 @@ def create_webhook(
     events: Sequence[str],
     owner: str,
     now: datetime,
+    namespace: str = "",
 ) -> WebhookRecord:
-    """A place that is told of every event from now on whose reason is in `events`; empty: all."""
-    record = WebhookRecord(id=id, url=url, events=tuple(events), owner=owner, created=now)
+    """A place that is told of every event from now on whose reason is in `events`; empty: all.
+
+    Args:
+        namespace: whose jobs it is told of; empty: all.
+    """
+    record = WebhookRecord(
+        id=id, url=url, events=tuple(events), owner=owner, created=now, namespace=namespace
+    )
     with db.writing() as connection:
         connection.execute(
             insert(hooks).values(
-                id=id, url=url, secret=secret, events=list(events), owner=owner, created=now
+                id=id,
+                url=url,
+                secret=secret,
+                events=list(events),
+                owner=owner,
+                created=now,
+                namespace=namespace or None,
             )
         )
     return record
 
 
-def webhooks(db: Database, owner: str | None = None) -> list[WebhookRecord]:
-    """All webhooks, or those of an owner, oldest first."""
+def webhooks(
+    db: Database, owner: str | None = None, *, namespace: str | None = None
+) -> list[WebhookRecord]:
+    """All webhooks, or those of an owner and of a namespace, oldest first."""
     query = select(*_HOOK).order_by(hooks.c.created, hooks.c.id)
     if owner is not None:
         query = query.where(hooks.c.owner == owner)
+    if namespace is not None:
+        query = query.where(hooks.c.namespace == namespace)
     with db.reading() as connection:
         return [_hook(row) for row in connection.execute(query).mappings()]
 
@@ -159,7 +176,8 @@ def _due(now: datetime, limit: int) -> Select[tuple[int]]:
 
 
 def _hook(row: Any) -> WebhookRecord:
-    return WebhookRecord(**{**row, "events": tuple(row["events"])})
+    values = {"events": tuple(row["events"]), "namespace": row["namespace"] or ""}
+    return WebhookRecord(**{**row, **values})
 
 
 def _with_hook(row: dict[str, Any]) -> tuple[DeliveryRecord, WebhookRecord, str]:

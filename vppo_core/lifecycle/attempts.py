@@ -34,6 +34,7 @@ def recorded_attempts(observed: Observed) -> tuple[AttemptStatus, ...]:
         was_there = state.is_launched or record.outcome is not None
         if state.is_live and not was_closed:
             record = _with(record, ended=None, outcome=None, failure_class=None)
+            record = _in_line(record, observed) if is_last else record
         elif was_there and not was_closed:
             record = _ended(record, state, attempts, now=observed.now, is_last=is_last)
         elif not is_last and record.ended is None:
@@ -96,6 +97,8 @@ def _merged(known: AttemptStatus | None, record: AttemptStatus) -> AttemptStatus
         record,
         created=known.created,
         started=known.started or record.started,
+        waiting=known.waiting,
+        admitted=known.admitted,
         message=record.message or known.message,
         exit_code=known.exit_code if record.exit_code is None else record.exit_code,
         outcome=record.outcome or known.outcome,
@@ -104,6 +107,14 @@ def _merged(known: AttemptStatus | None, record: AttemptStatus) -> AttemptStatus
         checkpoint_step=max(record.checkpoint_step, 0 if is_guess else known.checkpoint_step),
         gpus=record.gpus or known.gpus,
     )
+
+
+def _in_line(record: AttemptStatus, observed: Observed) -> AttemptStatus:
+    """Whether a live attempt still waits for its machines, and when it got them."""
+    waits = record.started is None and not observed.queue.is_admitted
+    if waits == record.waiting:
+        return record
+    return _with(record, waiting=waits, admitted=None if waits else observed.now)
 
 
 def _seen(record: AttemptStatus, observed: Observed) -> AttemptStatus:

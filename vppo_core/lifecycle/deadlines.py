@@ -54,8 +54,8 @@ def reached(found: Sequence[Deadline], now: datetime) -> Deadline | None:
 
 
 def running_seconds(attempts: Sequence[AttemptStatus], now: datetime) -> float:
-    """How long attempts have run, all together."""
-    spans = ((one.ended or now) - one.created for one in attempts)
+    """How long attempts have run, all together; waiting for machines is no part of it."""
+    spans = ((one.ended or now) - one.held_since(now) for one in attempts)
     return sum(max(span.total_seconds(), 0.0) for span in spans)
 
 

@@ -1,6 +1,6 @@
 """GPU-seconds of attempts: held, spent on steps that count, spent on steps that were lost.
 
-    created        first steps                last checkpoint    last step   ended
+    machines       first steps                last checkpoint    last step   ended
        |-- start-up --|------- productive -------|------ lost ------|
        |------------------------- allocated ------------------------|
 
@@ -96,13 +96,13 @@ def buckets(attempt: AttemptStatus, now: datetime) -> list[UsageBucket]:
 
 
 def _spans(attempt: AttemptStatus, now: datetime) -> _Spans:
-    start = attempt.created
+    start = attempt.held_since(now)
     end = max(attempt.ended or now, start)
     steps = max(attempt.last_step - attempt.first_step, 0)
     saved = min(max(attempt.checkpoint_step - attempt.first_step, 0), steps)
     if attempt.outcome is Outcome.SUCCEEDED:
         saved = steps
-    stepping = _stepping(attempt, end, steps)
+    stepping = _stepping(attempt, end, steps, whole=end - start)
     begun = end - stepping
     until = begun + stepping * (saved / steps) if steps else begun
     is_decided = attempt.ended is not None
@@ -114,9 +114,8 @@ def _spans(attempt: AttemptStatus, now: datetime) -> _Spans:
     )
 
 
-def _stepping(attempt: AttemptStatus, end: datetime, steps: int) -> timedelta:
+def _stepping(attempt: AttemptStatus, end: datetime, steps: int, *, whole: timedelta) -> timedelta:
     """The time that the steps took. `started` is the end of the first one, which counts too."""
-    whole = end - attempt.created
     if steps == 0:
         return timedelta()
     if steps == 1 or attempt.started is None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, TypeGuard
 
 from vppo_core.archive.records import CheckpointRecord, JobRecord
 from vppo_core.lifecycle.attempts import MESSAGE_CHARACTERS
@@ -10,7 +11,7 @@ from vppo_core.lifecycle.failures import classify
 from vppo_core.lifecycle.observed import AttemptState, Observed, QueueState
 from vppo_core.redact import redact
 from vppo_core.runs.files import ExitFile, ProgressFile
-from vppo_core.runs.view import AttemptView
+from vppo_core.runs.view import AttemptView, Verdict
 from vppo_core.spec.status import (
     AttemptStatus,
     CheckpointStatus,
@@ -18,6 +19,9 @@ from vppo_core.spec.status import (
     Outcome,
     Progress,
 )
+
+_UNSURE: Final = ("", "Unknown", "RoleDied")
+"""What a driver calls its end when it does not know the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +98,9 @@ def attempt_record(known: AttemptStatus, view: AttemptView, *, now: datetime) ->
         return known
     record = _with_steps(known, view)
     if view.exit is not None:
-        record = _with_report(record, view.exit)
+        record = _with_report(record, view.exit, view)
+    elif view.verdict is not None:
+        record = _judged(record, view.verdict)
     elif not view.is_live:
         record = _vanished(record, view)
     if view.is_live:
@@ -145,21 +151,42 @@ def _from_where(record: AttemptStatus, first: int | None) -> tuple[int, int, int
     return first, record.last_step, record.checkpoint_step
 
 
-def _with_report(record: AttemptStatus, report: ExitFile) -> AttemptStatus:
+def _with_report(record: AttemptStatus, report: ExitFile, view: AttemptView) -> AttemptStatus:
     try:
         outcome = Outcome(report.outcome)
     except ValueError:
         outcome = Outcome.FAILED
-    message = report.message or ""
+    message, verdict = report.message or "", view.verdict
     failure = None
-    if outcome not in (Outcome.SUCCEEDED, Outcome.STOPPED):
+    if outcome is Outcome.STOPPED and view.stop is None and verdict and verdict.failure_class:
+        # Not we told it to end but what is around it; it saved, and the launcher knows why.
+        outcome, failure, message = verdict.outcome, verdict.failure_class, redact(verdict.message)
+    elif outcome not in (Outcome.SUCCEEDED, Outcome.STOPPED):
         failure = classify(
             exit_code=report.exit_code,
             failure_class=report.failure_class or "",
             message=message,
             was_launched=True,
         )
+        if _knows_better(verdict, report, failure):
+            failure = verdict.failure_class
+            message = f"{message.rstrip('. ')}. {verdict.message}" if message else verdict.message
     return _ended(record, outcome, failure, message=message, exit_code=report.exit_code)
+
+
+def _knows_better(
+    verdict: Verdict | None, report: ExitFile, failure: FailureClass
+) -> TypeGuard[Verdict]:
+    """Whether the launcher saw why a role died, where the driver only knows that it did."""
+    if verdict is None or verdict.failure_class in (None, FailureClass.APP_FAILED, failure):
+        return False
+    return failure is FailureClass.APP_FAILED and (report.failure_class or "") in _UNSURE
+
+
+def _judged(record: AttemptStatus, verdict: Verdict) -> AttemptStatus:
+    """What the launcher knows, as the driver is silent."""
+    failure, message = verdict.failure_class, redact(verdict.message)
+    return _ended(record, verdict.outcome, failure, message=message, exit_code=record.exit_code)
 
 
 def _vanished(record: AttemptStatus, view: AttemptView) -> AttemptStatus:

@@ -5,7 +5,8 @@ with a request to stop. All that is read there is what a local launcher reads on
 """
 
 import re
-from typing import Final
+import zlib
+from typing import BinaryIO, Final
 
 from pydantic import ConfigDict
 
@@ -15,18 +16,40 @@ TOKEN_AUDIENCE: Final = "vppo:{namespace}/{job}"
 REPORT_PATH: Final = "/v1/runs/{namespace}/{job}/{uid}/{attempt}/report"
 FILES_PATH: Final = "/v1/runs/{namespace}/{job}/{uid}/{attempt}/files"
 MAX_PART_BYTES: Final = 2**20
+"""Bytes of one request."""
+
 MAX_RUN_BYTES: Final = 64 * 2**20
 MAX_FILES: Final = 512
 """Files of one run that are kept; those beyond are refused."""
 
-ATTEMPT_FILE: Final = "/etc/vppo/attempt.json"
+RESERVED_BYTES: Final = 16 * 2**20
+RESERVED_FILES: Final = 64
+"""What vital files may use beyond the two limits: no log may keep an ending from arriving."""
 
-_APPENDED: Final = re.compile(
-    r"(metrics|log|checkpoints|quarantine)\.jsonl|attempts/\d{1,4}/driver\.out"
+ATTEMPT_FILE: Final = "/etc/vppo/attempt.json"
+ATTEMPT_VARIABLE: Final = "VPPO_ATTEMPT_FILE"
+"""Variable that names another place of the attempt file."""
+
+METRICS_PORT: Final = 9464
+"""Where `/metrics` of a driver is served in its pod, unless the job names a port."""
+
+UNKNOWN_ATTEMPT: Final = "unknown_attempt"
+"""`code` of a 404 that ends an attempt; any other 404 is of a wrong address and does not."""
+
+REFUSED_PATH: Final = "refused_path"
+"""`code` of a 403 that concerns one file, not the sender."""
+
+TAIL_BYTES: Final = 512
+
+_RUN_LINES: Final = re.compile(r"(?:metrics|log|checkpoints|quarantine)\.jsonl")
+_OUTPUT: Final = re.compile(r"attempts/[0-9]{1,4}/driver\.out")
+_VITAL: Final = re.compile(
+    r"attempts/[0-9]{1,4}/(?:progress|exit|environment)\.json"
+    r"|(?:metrics|checkpoints)\.jsonl|(?:job|metrics|summary)\.json"
 )
 _REPLACED: Final = re.compile(
-    r"attempts/\d{1,4}/(progress|exit|environment)\.json"
-    r"|(job|metrics|summary)\.json|report\.html|spotlight/[A-Za-z0-9._-]{1,100}"
+    r"attempts/[0-9]{1,4}/(?:progress|exit|environment)\.json"
+    r"|(?:job|metrics|summary)\.json|report\.html|spotlight/step-[0-9]{6,9}\.json"
 )
 
 
@@ -78,10 +101,27 @@ class ReportReply(DriverFile):
     sizes: dict[str, int] = {}  # noqa: RUF012
     """Bytes that it has of each file named in the report."""
 
+    tails: dict[str, str] = {}  # noqa: RUF012
+    """Checksum of the last bytes of each of them, see `tail`: a run that goes on from a checkpoint
+    cuts its files, and what follows must not be hung on to what was cut."""
+
+    mirror: str = ""
+    """Random, made with the operator's folder of the run: another one means that it lost all."""
+
 
 def is_appended(path: str) -> bool:
     """Whether a file grows by its end: sent from where the receiver has it."""
-    return _APPENDED.fullmatch(path) is not None
+    return bool(_RUN_LINES.fullmatch(path) or _OUTPUT.fullmatch(path))
+
+
+def is_restored(path: str) -> bool:
+    """Whether a driver in an empty folder asks for the file: the history of the whole run."""
+    return _RUN_LINES.fullmatch(path) is not None
+
+
+def is_vital(path: str) -> bool:
+    """Whether the life of the job follows from the file."""
+    return _VITAL.fullmatch(path) is not None
 
 
 def is_replaced(path: str) -> bool:
@@ -92,3 +132,16 @@ def is_replaced(path: str) -> bool:
 def is_mirrored(path: str) -> bool:
     """Whether a file of a run folder is sent: never checkpoints, weights or foreign files."""
     return is_appended(path) or is_replaced(path)
+
+
+def is_of_attempt(path: str, attempt: int) -> bool:
+    """Whether a file belongs to the whole run, or to this attempt."""
+    parts = path.split("/")
+    return parts[0] != "attempts" or (len(parts) > 1 and parts[1] == str(attempt))
+
+
+def tail(stream: BinaryIO, size: int) -> str:
+    """Checksum of the last bytes of the first `size` bytes of a file."""
+    start = max(0, size - TAIL_BYTES)
+    stream.seek(start)
+    return f"{zlib.crc32(stream.read(size - start)):08x}"

@@ -4,6 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from vppo_core.runs.files import ExitFile, ProgressFile, StopFile
+from vppo_core.spec.status import FailureClass, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How an attempt ended, by what was around it: its pods, its cluster, its quota."""
+
+    outcome: Outcome
+    failure_class: FailureClass | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +33,7 @@ class AttemptView:
 
     last_sign: datetime | None = None
     """When it wrote last; read only once it is dead."""
+
+    verdict: Verdict | None = None
+    """What the launcher knows of its end where the driver left no `exit.json`, or did not know why
+    a role died."""

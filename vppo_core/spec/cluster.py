@@ -21,6 +21,7 @@ LabelKey = Annotated[
 LabelValue = Annotated[
     str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")
 ]
+Cidr = Annotated[str, Field(max_length=43, pattern=r"^[0-9a-f.:]+/[0-9]{1,3}$")]
 Mebibytes = Annotated[int, Field(ge=16, le=2**26)]
 
 
@@ -65,7 +66,8 @@ class NodePool(SpecModel):
     """Share of its CPUs and memory that a pod reserves; below 1, pods may share a small node."""
 
     shm_mib: Mebibytes = 1024
-    """Size of `/dev/shm` in a pod, MiB; the Ray object store lies there."""
+    """Least size of `/dev/shm` in a pod, MiB, part of its memory; the Ray object store lies there,
+    and a job that asks for a larger one gets that."""
 
     priority_class: DnsName = ""
     """PriorityClass of the pods."""
@@ -74,7 +76,7 @@ class NodePool(SpecModel):
     """RuntimeClass of the pods, such as `nvidia`."""
 
     spot: bool = False
-    """Whether nodes may be taken away at short notice; learner pods stay off where they can."""
+    """Whether nodes may be taken away at short notice; their pods carry `vppo.io/spot`."""
 
 
 class HeadSpec(SpecModel):
@@ -152,7 +154,15 @@ class ClusterSpec(SpecModel):
     """Whether queues are Kueue's LocalQueues; otherwise pods wait for nodes by themselves."""
 
     network_policy: bool = True
-    """Whether each attempt gets a NetworkPolicy that lets its pods talk to one another."""
+    """Whether each attempt gets a NetworkPolicy: its pods talk to one another, and nobody but
+    KubeRay and Prometheus talks to them."""
+
+    egress_cidrs: Annotated[tuple[Cidr, ...], Field(max_length=64)] = ()
+    """Addresses that pods of jobs may connect to beyond DNS, one another, the receiver and the
+    chart's MLflow; empty means all."""
+
+    scratch_mib: Mebibytes = 20_480
+    """Size of `/tmp` in a pod, MiB, on the node's disk; Ray spills objects there."""
 
     disruption_budget: bool = True
     """Whether each attempt gets a PodDisruptionBudget for head and learner."""

@@ -25,8 +25,8 @@ class PoolSpec(SpecModel):
     """GPUs of one process."""
 
     pool: PoolName = ""
-    """Pool of the platform that they run on; empty means that of the queue, or the platform's pool
-    for processes without GPUs."""
+    """A pool of the platform; empty means that of the queue, or, without GPUs, the platform's
+    `cluster.cpuPool`."""
 
 
 class PlacementSpec(SpecModel):
@@ -45,8 +45,9 @@ class PlacementSpec(SpecModel):
     """FSDP2 ranks."""
 
     object_store_mib: Annotated[int, Field(ge=80, le=1_048_576)] = 256
-    """Shared memory for batches on a Ray node that the run starts itself, MiB."""
+    """Shared memory for batches on each Ray node that is started for the run, MiB; on a cluster at
+    most three tenths of a pod's memory."""
 
     secret: DnsName = ""
-    """On a cluster: a Secret of the job's namespace, whose entries, such as `HF_TOKEN`, become the
-    environment of all processes."""
+    """The name of a Secret in the job's namespace, on a cluster; its entries, such as `HF_TOKEN`,
+    become the environment of all processes."""

@@ -94,4 +94,16 @@ class PlatformSpec(SpecModel):
                     f"queues must name a pool of the platform, got '{queue.pool}' for "
                     f"'{queue.name}'; write one of {', '.join(sorted(pools))}"
                 )
+        for field, name in self._pools_of_cluster():
+            if name and name not in pools:
+                raise ValueError(
+                    f"{field} must name a pool of the platform or be empty, got '{name}'; "
+                    f"write one of {', '.join(sorted(pools))}"
+                )
         return self
+
+    def _pools_of_cluster(self) -> tuple[tuple[str, str], ...]:
+        if self.cluster is None:
+            return ()
+        head = self.cluster.head.pool
+        return (("cluster.cpuPool", self.cluster.cpu_pool), ("cluster.head.pool", head))

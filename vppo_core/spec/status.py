@@ -42,6 +42,7 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     FINISHED = "Finished"
+    ARCHIVED = "Archived"
 
 
 class ConditionStatus(StrEnum):
@@ -107,6 +108,12 @@ class AttemptStatus(SpecModel):
     created: datetime
     """When the attempt was decided on."""
 
+    waiting: bool = False
+    """Whether it waits for quota or nodes; until then it holds nothing."""
+
+    admitted: datetime | None = None
+    """When it stopped waiting; absent where it never waited."""
+
     started: datetime | None = None
     """When it reported its first step."""
 
@@ -139,6 +146,12 @@ class AttemptStatus(SpecModel):
 
     gpus: int = 0
     """GPUs that it held."""
+
+    def held_since(self, now: datetime) -> datetime:
+        """From when on it held its machines; `now`, or its end, while it waits for them."""
+        if self.waiting:
+            return self.ended or now
+        return self.admitted or self.created
 
 
 class Progress(SpecModel):

@@ -78,7 +78,7 @@ def test_a_database_of_a_newer_program_is_refused(bare: Database, url: str) -> N
     migrate(bare)
     with bare.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match="version 0002 or older, got 9999"):
+    with pytest.raises(StoreError, match="version 0003 or older, got 9999"):
         open_database(url)
 
 

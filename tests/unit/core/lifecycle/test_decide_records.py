@@ -7,7 +7,7 @@ import pytest
 
 from vppo_core.lifecycle.actions import Plan
 from vppo_core.lifecycle.decide import decide
-from vppo_core.spec.status import FailureClass, Outcome, VPPOJobStatus
+from vppo_core.spec.status import FailureClass, JobPhase, Outcome, VPPOJobStatus
 
 Reasons = Callable[[Plan], list[str]]
 PAUSED = {"desiredState": "Paused"}
@@ -60,3 +60,14 @@ def test_an_attempt_that_only_the_status_knows_is_not_forgotten(make: Any) -> No
     status = make.after(make.gone(1, Outcome.STOPPED), spec=PAUSED)
     plan = decide(make.observed(status=status, spec=PAUSED))
     assert plan.attempts == status.attempts
+
+
+def test_waiting_for_machines_is_no_running_time(make: Any) -> None:
+    """On a cluster an attempt exists before it has its machines."""
+    spec = {"activeDeadlineSeconds": 60}
+    waits = decide(make.observed(make.live(), queue=make.waits, spec=spec))
+    assert waits.attempts[0].waiting
+    assert waits.status.usage.gpu_seconds_allocated == 0
+    assert waits.status.phase is JobPhase.QUEUED, "no deadline is over: it did not run"
+    admitted = decide(make.observed(make.live(), status=waits.status))
+    assert (admitted.attempts[0].waiting, admitted.attempts[0].admitted) == (False, make.at(100))

@@ -68,6 +68,9 @@ CASES: list[Any] = [
     ),
     pytest.param({"started": 300, "last_step": 1, "checkpoint_step": 1}, (500, 0, 0), id="young"),
     pytest.param({"ended": -50}, (0, 0, 0), id="a-clock-that-went-back"),
+    pytest.param({"waiting": True, "gpus": 8}, (0, 0, 0), id="waiting-holds-nothing"),
+    pytest.param({"waiting": True, "ended": 400}, (0, 0, 0), id="waited-in-vain"),
+    pytest.param({"admitted": 300}, (200, 0, 0), id="held-since-its-admission"),
 ]
 
 
@@ -76,7 +79,7 @@ def test_an_attempt_is_split_by_its_steps(
     make: Any, facts: dict[str, Any], expected: tuple[float, float, float]
 ) -> None:
     times = {
-        name: make.at(value) if name in ("started", "ended") else value
+        name: make.at(value) if name in ("started", "ended", "admitted") else value
         for name, value in facts.items()
     }
     attempt = AttemptStatus.model_validate({"index": 1, "created": make.at(0), **times})

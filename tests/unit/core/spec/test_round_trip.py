@@ -38,11 +38,19 @@ def values(leaf: Leaf) -> st.SearchStrategy[Any]:
     if leaf.info.annotation is bool:
         return st.booleans()
     limits = limits_of(leaf)
+    if pattern := pattern_of(leaf):
+        return st.from_regex(pattern, fullmatch=True).filter(lambda t: len(t) <= limits["max_size"])
     if not leaf.info.is_required() and leaf.info.default is None:
         return st.none() | st.integers(**limits)
     if leaf.info.annotation is int:
         return st.integers(**limits)
     return st.floats(**limits) if leaf.info.annotation is float else st.text(TEXT, **limits)
+
+
+def pattern_of(leaf: Leaf) -> str | None:
+    """The pattern of a text field."""
+    found = (getattr(bound, "pattern", None) for bound in leaf.info.metadata)
+    return next((pattern for pattern in found if pattern), None)
 
 
 def limits_of(leaf: Leaf) -> dict[str, Any]:
