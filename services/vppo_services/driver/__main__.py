@@ -8,6 +8,7 @@ import argparse
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,43 +16,77 @@ from vppo_core.errors import InvalidSpecError, VPPOError
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.loading import load_job
 from vppo_services.driver.attempt import Attempt, Ending, next_number
+from vppo_services.driver.cluster import LOCK_SECONDS, ClusterAttempt
 from vppo_services.driver.drain import Drain
-from vppo_services.driver.lock import hold
+from vppo_services.driver.lock import hold, hold_shared
 from vppo_services.observability.logging import configure
 
 _log = logging.getLogger("vppo_services.driver")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code: 0 done or stopped on request, otherwise that of the failure's class."""
+    """Exit code: 0 done or stopped on request, otherwise that of the failure's class.
+
+    Without arguments it is the attempt that the file mounted into its pod names.
+    """
     drain = Drain()
     drain.install()
-    options = _parser().parse_args(arguments)
-    folder: Path = options.output
-    level = logging.WARNING if options.quiet else logging.INFO
-    configure(None, job=folder.name, level=level)
-    folder.mkdir(parents=True, exist_ok=True)
+    given = sys.argv[1:] if arguments is None else arguments
+    pod: ClusterAttempt | None = None
     try:
-        hold(folder, os.environ)
+        pod = None if given else ClusterAttempt.found()
+        options = _parser().parse_args(pod.arguments if pod else given)
+        folder: Path = options.output
+        level = logging.WARNING if options.quiet else logging.INFO
+        configure(None, job=folder.name, level=level)
+        folder.mkdir(parents=True, exist_ok=True)
+        if pod is None:
+            hold(folder, os.environ)
+        else:
+            hold_shared(folder, wait_seconds=LOCK_SECONDS, pause=lambda s: _wait(s, drain))
     except InvalidSpecError as error:
         # The folder is another attempt's: nothing is written into it.
+        configure(None, job="unknown")
         _log.error("%s: %s", error.failure_class, error)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 0  # asked to stop while another driver was awaited
+    return _attempt(options, drain, pod)
+
+
+def _attempt(options: argparse.Namespace, drain: Drain, pod: ClusterAttempt | None) -> int:
+    folder: Path = options.output
     number = options.attempt or next_number(folder)
+    ended = pod.enter() if pod else None
+    level = logging.WARNING if options.quiet else logging.INFO
     configure(folder, job=folder.name, attempt=number, level=level)
+    if pod and ended is not None:
+        pod.report("")
+        pod.leave(f"attempt {number} had ended before, with exit code {ended}")
+        return ended
     attempt = Attempt(folder, number)
     attempt.keep_writing()
+    if pod:
+        pod.report(attempt.incarnation)
     try:
-        _run(options, attempt, drain)
+        _run(options, attempt, drain, is_in_pod=pod is not None)
     except BaseException as error:
         if attempt.ending is None:
             attempt.ends(_ending(error, attempt, drain))
         else:
             _log.exception("after the end of attempt %d", number)
-    assert attempt.ending is not None
+    ending = attempt.ending
+    assert ending is not None
+    if pod:
+        pod.leave(f"attempt {number}: {ending.outcome} {ending.message}".strip())
     if drain.requested and not attempt.is_training:
-        _leave(attempt.ending.exit_code)
-    return attempt.ending.exit_code
+        _leave(ending.exit_code)
+    return ending.exit_code
+
+
+def _wait(seconds: float, drain: Drain) -> None:
+    drain.check()
+    time.sleep(seconds)
 
 
 def _leave(exit_code: int) -> NoReturn:
@@ -62,7 +97,7 @@ def _leave(exit_code: int) -> NoReturn:
     os._exit(exit_code)
 
 
-def _run(options: argparse.Namespace, attempt: Attempt, drain: Drain) -> None:
+def _run(options: argparse.Namespace, attempt: Attempt, drain: Drain, *, is_in_pod: bool) -> None:
     job = _read_job(options.job)
     attempt.expects(job.spec.learner.num_steps)
     drain.check()
@@ -80,6 +115,7 @@ def _run(options: argparse.Namespace, attempt: Attempt, drain: Drain) -> None:
                 attempt=attempt,
                 drain=drain,
                 progress=progress,
+                is_on_cluster=is_in_pod,
             )
         )
 

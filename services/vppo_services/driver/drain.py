@@ -1,6 +1,10 @@
-"""A request to stop: SIGINT or SIGTERM ends the attempt after its step, with a checkpoint."""
+"""A request to stop: SIGINT or SIGTERM ends the attempt after its step, with a checkpoint.
+
+`python -m vppo_services.driver.drain` makes such a request and waits, before a pod is ended.
+"""
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -54,3 +58,9 @@ class Drain:
         self.requested = True
         if self._interrupts:
             raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    from vppo_services.driver.prestop import main
+
+    sys.exit(main())

@@ -16,6 +16,7 @@ from vppo_services.reward import deployment as reward
 from vppo_services.rollout import deployment as rollout
 from vppo_services.transport.calls import await_all
 from vppo_services.transport.node import pool_options
+from vppo_services.transport.role_nodes import node_parts
 from vppo_services.transport.weights import WeightManifest
 
 
@@ -40,12 +41,15 @@ class Fleet:
         """
         placement, timeout = job.placement, float(job.learner.timeout_seconds)
         learners = [
-            learner.start(job, rank, pool_options(placement.learner))
+            learner.start(job, rank, pool_options(placement.learner, "learner"))
             for rank in range(placement.learner.replicas)
         ]
-        rollouts = _pool(placement.rollout, lambda o: rollout.start(job, o))
-        dependencies = _pool(placement.dependency, lambda o: dependency.start(job, o))
-        rewards = [reward.start(job.reward, placement.reward)]
+        rollouts = _pool(placement.rollout, "rollout", lambda o: rollout.start(job, o))
+        dependencies = _pool(placement.dependency, "dependency", lambda o: dependency.start(job, o))
+        rewards = [
+            reward.start(job.reward, part, **options)
+            for part, options in node_parts(placement.reward, "reward")
+        ]
         [address] = await_all(
             [learners[0].open_rendezvous.remote()], role="learner", step=0, timeout_seconds=timeout
         )
@@ -147,5 +151,5 @@ def cpus_of(job: VPPOJobSpec) -> int:
     return sum(pool.replicas * pool.cpus for pool in pools)
 
 
-def _pool(pool: PoolSpec, start: Any) -> list[Any]:
-    return [start(pool_options(pool)) for _ in range(pool.replicas)]
+def _pool(pool: PoolSpec, role: str, start: Any) -> list[Any]:
+    return [start(pool_options(pool, role)) for _ in range(pool.replicas)]

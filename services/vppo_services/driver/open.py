@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from vppo_core.runs.protocol import METRICS_PORT
 from vppo_core.spec.job import VPPOJob, VPPOJobSpec
 from vppo_services.data.prompts import PromptFactory
 from vppo_services.data.quarantine import Quarantine
@@ -26,6 +27,7 @@ from vppo_services.observability.tracker import Tracker
 from vppo_services.policy.loading import check_model
 from vppo_services.policy.settings import load_processor
 from vppo_services.transport.node import start_ray
+from vppo_services.transport.role_nodes import await_roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Opening:
     attempt: Attempt
     drain: Drain
     progress: ProgressView
+    is_on_cluster: bool = False
+    """Whether it runs in a pod, with one worker group for each role."""
 
 
 def open_run(asked: Opening) -> Run:
@@ -61,6 +65,8 @@ def open_run(asked: Opening) -> Run:
     with progress.stage("starting the roles"):
         _start_ray(spec, drain)
         with drain.interrupting():
+            if asked.is_on_cluster:
+                await_roles(spec.placement, timeout_seconds=spec.learner.timeout_seconds)
             fleet = Fleet.start(spec)
     job_object = job.model_dump(mode="json", by_alias=True)
     feed = PromptFeed(
@@ -97,11 +103,20 @@ def open_run(asked: Opening) -> Run:
         run.restore()
     fleet.publish(run.step, step=run.step)
     drain.check()
-    run.tracker = Tracker.open(
-        folder, spec.tracking, job=job.metadata.name, resumed_step=run.step if asked.resume else -1
-    )
+    run.tracker = _tracker(asked, resumed_step=run.step if asked.resume else -1)
     run.tracker.log_params(job_object["spec"])
     return run
+
+
+def _tracker(asked: Opening, *, resumed_step: int) -> Tracker:
+    """What reports steps; in a pod its `/metrics` are read from outside, at a known port."""
+    tracking, host = asked.job.spec.tracking, "127.0.0.1"
+    if asked.is_on_cluster:
+        host = "0.0.0.0"
+        port = tracking.metrics_port or METRICS_PORT
+        tracking = tracking.model_copy(update={"metrics_port": port})
+    name = asked.job.metadata.name
+    return Tracker.open(asked.folder, tracking, job=name, resumed_step=resumed_step, host=host)
 
 
 def _start_ray(spec: VPPOJobSpec, drain: Drain) -> None:

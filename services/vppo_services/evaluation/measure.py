@@ -104,7 +104,9 @@ def _ask(spec: VPPOJobSpec, step: int) -> Evaluation:
         object_store_mib=placement.object_store_mib,
     )
     try:
-        rollouts = [rollout.start(spec, pool_options(samplers)) for _ in range(samplers.replicas)]
+        rollouts = [
+            rollout.start(spec, pool_options(samplers, "rollout")) for _ in range(samplers.replicas)
+        ]
         rewards = [reward.start(spec.reward, graders)]
         pings = [handle.ping.remote() for handle in rollouts]
         await_all(pings, role="rollout", step=step, timeout_seconds=timeout)

@@ -7,6 +7,7 @@ from typing import Any
 import ray
 
 from vppo_core.spec.placement import PoolSpec
+from vppo_services.transport.role_nodes import has_nodes_of, resource_of
 
 
 def start_ray(*, cpus: int, object_store_mib: int) -> None:
@@ -22,7 +23,7 @@ def start_ray(*, cpus: int, object_store_mib: int) -> None:
         "env_vars": {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     }
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(runtime_env=environment, log_to_driver=False)
+        ray.init(runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
         return
     ray.init(
         address="local",
@@ -41,11 +42,14 @@ def stop_ray() -> None:
     ray.shutdown()
 
 
-def pool_options(pool: PoolSpec) -> dict[str, Any]:
-    """Ray's options of one process of a pool."""
+def pool_options(pool: PoolSpec, role: str) -> dict[str, Any]:
+    """Ray's options of one process of a pool; where nodes are made for roles, on one of its own."""
     threads = {"OMP_NUM_THREADS": str(pool.cpus), "MKL_NUM_THREADS": str(pool.cpus)}
-    return {
+    options: dict[str, Any] = {
         "num_cpus": pool.cpus,
         "num_gpus": pool.gpus,
         "runtime_env": {"env_vars": threads},
     }
+    if has_nodes_of(role):
+        options["resources"] = {resource_of(role): 1}
+    return options
