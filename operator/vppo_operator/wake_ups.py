@@ -1,0 +1,73 @@
+"""Events of the cluster as wake-ups of jobs, and when the last ones came."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from vppo_core.kube.kinds import RAY_JOBS
+from vppo_operator.parts import meta
+from vppo_operator.work_queue import WorkQueue
+
+Job = tuple[str, str]
+"""Namespace and name."""
+
+_ATTEMPT: Final = re.compile(r"(.+)-a[0-9]{1,4}")
+
+
+class WakeUps:
+    """Wakes jobs; all methods belong to the event loop and return at once."""
+
+    def __init__(
+        self,
+        queue: WorkQueue[Job],
+        *,
+        clock: Callable[[], float],
+        is_own: Callable[[str, str, str], bool],
+    ) -> None:
+        """Nothing was heard yet.
+
+        Args:
+            clock: seconds that only go up.
+            is_own: whether this version of a job is one that we wrote and have looked at.
+        """
+        self._queue = queue
+        self._clock = clock
+        self._is_own = is_own
+        self.heard_at = clock()
+        """When the last event came."""
+
+        self.canary_at = clock()
+        """When the canary came back last."""
+
+    def job(self, namespace: str, name: str, version: str) -> None:
+        """A job object changed."""
+        self.heard_at = self._clock()
+        if not self._is_own(namespace, name, version):
+            self._queue.wake((namespace, name))
+
+    def child(self, namespace: str, job: str) -> None:
+        """A RayJob, RayCluster or Workload of a job changed."""
+        self.heard_at = self._clock()
+        self._queue.wake((namespace, job))
+
+    def pod(self, namespace: str, job: str) -> None:
+        """A pod of a job changed: there are many of them, and many changes."""
+        self.heard_at = self._clock()
+        self._queue.nudge((namespace, job))
+
+    def report(self, namespace: str, job: str) -> None:
+        """A driver reported."""
+        self._queue.nudge((namespace, job))
+
+    def canary(self) -> None:
+        """What we wrote came back through a watch."""
+        self.heard_at = self.canary_at = self._clock()
+
+
+def job_of_workload(workload: Mapping[str, Any]) -> str:
+    """The job that a Workload is about: its RayJob has the job's name in its own; else empty."""
+    for owner in meta(workload).get("ownerReferences") or ():
+        found = _ATTEMPT.fullmatch(str(owner.get("name", "")))
+        if owner.get("kind") == RAY_JOBS.name and found is not None:
+            return found[1]
+    return ""
