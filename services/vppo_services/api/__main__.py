@@ -1,4 +1,4 @@
-"""`python -m vppo_services.api`: the control plane of one machine, from start to end."""
+"""`python -m vppo_services.api`: the control plane of one machine, or the API of a cluster."""
 
 import argparse
 import os
@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from vppo_core.archive.database import Database, open_database
 from vppo_core.errors import InvalidSpecError, VPPOError
 from vppo_core.spec.platform import PlatformSpec
 from vppo_services.api.app import create_app
-from vppo_services.api.settings import ApiSettings, read_settings
+from vppo_services.api.settings import ApiSettings, StoreKind, read_settings
 from vppo_services.local.launcher import Launcher
 from vppo_services.local.loop import Loop
 from vppo_services.local.platform import (
@@ -29,6 +29,7 @@ from vppo_services.local.store import SqlJobStore
 from vppo_services.observability.logging import configure
 
 DATABASE_FILE = "vppo.db"
+_SETTINGS = ("job_store", "host", "port", "state", "platform", "token_file", "database")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,33 +46,75 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vppo_services.api", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m vppo_services.api",
+        description=__doc__,
+        epilog="Each option but the last two may be given as API_HOST, API_STATE, ... instead.",
+    )
+    parser.add_argument("--job-store", choices=[kind.value for kind in StoreKind])
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
-    parser.add_argument("--state", type=Path, default=Path("vppo-state"))
+    parser.add_argument("--state", type=Path)
     parser.add_argument("--platform", type=Path, help="pools and queues, YAML or JSON")
     parser.add_argument("--token-file", type=Path)
-    parser.add_argument("--database", default="", help="SQLAlchemy URL; default: a file in --state")
+    parser.add_argument("--database", help="SQLAlchemy URL; default: a file in --state")
     parser.add_argument("--no-loop", action="store_true", help="serve only; another one runs jobs")
     parser.add_argument("--force", action="store_true", help="run jobs even inside a cluster")
     return parser
 
 
 def _serve(options: argparse.Namespace) -> None:
-    given = {name: getattr(options, name) for name in ("host", "port", "token_file")}
+    given = {name: getattr(options, name) for name in _SETTINGS}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
-    refuse_inside_a_cluster(os.environ, options.force)
-    platform = load_platform(options.platform) if options.platform else machine_platform(os.environ)
-    state = _folder(options.state)
-    db = open_database(options.database or f"sqlite:///{state / DATABASE_FILE}")
-    try:
-        with _running_jobs(db, state, platform, is_on=not options.no_loop) as loop:
-            store = SqlJobStore(
-                db, jobs_folder=state / "jobs", platform=platform, clock=_now, wake=loop.wake
-            )
-            _listen(create_app(store, settings), settings, state)
-    finally:
-        db.close()
+    if settings.is_cluster:
+        _serve_cluster(settings)
+    else:
+        _serve_machine(settings, is_loop_on=not options.no_loop, force=options.force)
+
+
+def _serve_machine(settings: ApiSettings, *, is_loop_on: bool, force: bool) -> None:
+    refuse_inside_a_cluster(os.environ, force)
+    platform = (
+        load_platform(settings.platform) if settings.platform else machine_platform(os.environ)
+    )
+    state = _folder(settings.state)
+    with (
+        closing(_database(settings, state)) as db,
+        _running_jobs(db, state, platform, is_on=is_loop_on) as loop,
+    ):
+        store = SqlJobStore(
+            db, jobs_folder=state / "jobs", platform=platform, clock=_now, wake=loop.wake
+        )
+        _listen(create_app(store, settings), settings, state)
+
+
+def _serve_cluster(settings: ApiSettings) -> None:
+    """VPPOJobs are the jobs, and the operator runs them; here nothing does."""
+    # A machine without a cluster has no Kubernetes client either.
+    from vppo_core.kube.client import KubeClient
+    from vppo_services.api.cluster_door import ClusterCallers
+    from vppo_services.cluster.platform import load_cluster_platform
+    from vppo_services.cluster.store import KubeJobStore
+
+    assert settings.platform is not None, "the settings ask for it"
+    platform = load_cluster_platform(settings.platform)
+    state = _folder(settings.state)
+    kube = KubeClient.from_environment()
+    with closing(_database(settings, state)) as db:
+        store = KubeJobStore(
+            kube,
+            db,
+            jobs_folder=state / "jobs",
+            platform=platform,
+            clock=_now,
+            namespace=settings.namespace,
+        )
+        app = create_app(store, settings, authenticator=ClusterCallers(kube))
+        _listen(app, settings, state)
+
+
+def _database(settings: ApiSettings, state: Path) -> Database:
+    return open_database(settings.database or f"sqlite:///{state / DATABASE_FILE}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Who calls, and what a caller may do; a cluster puts its TokenReview and its rules here."""
+"""Who calls, and what a caller may do: by a token file here, by a cluster in `cluster_door.py`."""
 
 import hashlib
 import hmac
@@ -21,22 +21,55 @@ _VERBS_OF: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 _NAME: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$")
 
 
-class Authorizer(Protocol):
-    """Knows what callers may do. It answers from memory: what must be asked of a cluster is asked
-    when the caller is authenticated."""
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Something that a caller wants to do, named as `kubectl auth can-i` names it."""
 
-    def permits(self, groups: Sequence[str], verb: str, resource: str) -> bool:
-        """Whether a member of these groups may do this, named as `kubectl auth can-i` names it."""
+    verb: str
+    """`create`, `get`, `list`, `watch`, `patch` or `delete`."""
+
+    resource: str
+    """`vppojobs`, `vppojobs/log`, `webhooks`, ..."""
+
+    namespace: str = ""
+    """Where; empty where that does not matter."""
+
+
+class Authorizer(Protocol):
+    """Knows what callers may do."""
+
+    def recall(self, caller: "Caller", access: Access) -> bool | None:
+        """The answer from memory, at once; None when it has to be asked for."""
+        ...
+
+    def ask(self, caller: "Caller", access: Access) -> bool:
+        """The answer. It may take the time of a request to a cluster: call it in a thread.
+
+        Raises:
+            StoreUnavailableError: nobody answers.
+        """
+        ...
+
+    def refusal(self, caller: "Caller", access: Access) -> str:
+        """The sentence for a caller who may not: rule, value, cure."""
         ...
 
 
 class GroupAuthorizer:
     """`viewer` may get, list and watch everything; `editor` may also create, patch and delete."""
 
-    def permits(self, groups: Sequence[str], verb: str, resource: str) -> bool:
-        """Whether one of the groups has the verb."""
-        del resource
-        return any(verb in _VERBS_OF.get(group, frozenset()) for group in groups)
+    def recall(self, caller: "Caller", access: Access) -> bool:
+        """Whether one of the caller's groups has the verb."""
+        return any(access.verb in _VERBS_OF.get(group, frozenset()) for group in caller.groups)
+
+    ask = recall
+
+    def refusal(self, caller: "Caller", access: Access) -> str:
+        """Names verb, resource and groups."""
+        return (
+            f"{caller.name} must be allowed to {access.verb} {access.resource}, got groups "
+            f"{', '.join(caller.groups) or 'none'}; ask for the group 'editor'"
+        )
 
 
 BY_GROUP: Final = GroupAuthorizer()
@@ -53,11 +86,22 @@ class Caller:
     """What the caller may do follows from these."""
 
     authorizer: Authorizer = field(default=BY_GROUP, compare=False, repr=False)
-    """Who says what the groups may do."""
+    """Who says what the caller may do."""
 
-    def may(self, verb: str, resource: str) -> bool:
-        """Whether the caller may do this, such as `create` `vppojobs`."""
-        return self.authorizer.permits(self.groups, verb, resource)
+    uid: str = field(default="", compare=False)
+    """As the cluster knows the caller; empty on one machine."""
+
+    extra: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
+    """What else the cluster knows of the caller."""
+
+    def may(self, access: Access) -> bool:
+        """Whether the caller may do this. May take a while: call it in a thread.
+
+        Raises:
+            StoreUnavailableError: nobody answers.
+        """
+        known = self.authorizer.recall(self, access)
+        return self.authorizer.ask(self, access) if known is None else known
 
 
 LOCAL: Final = Caller("local", (EDITOR,))
@@ -68,7 +112,11 @@ class Authenticator(Protocol):
     """Knows callers by their token."""
 
     async def caller_of(self, token: str) -> Caller | None:
-        """The caller with this token, or None."""
+        """The caller with this token, or None.
+
+        Raises:
+            StoreUnavailableError: nobody answers.
+        """
         ...
 
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from vppo_core.spec.base import SpecModel
+from vppo_core.spec.crd import vppojob_crd
 from vppo_core.spec.platform import PlatformSpec, PoolOffer
 from vppo_core.spec.schema import DIALECT, job_schema
-from vppo_services.api.deps import StoreDep, allowed
+from vppo_services.api.deps import AppStoreDep, StoreDep, allowed, allowed_anywhere
 from vppo_services.api.parameters import JobName, JobUid
 
 router = APIRouter(tags=["catalogue"])
@@ -73,8 +74,8 @@ class ExplanationReply(SpecModel):
     """What may be done; empty when nothing need be."""
 
 
-@router.get("/pools", dependencies=[Depends(allowed("list", "pools"))], summary="Pools")
-def list_pools(store: StoreDep) -> PoolPage:
+@router.get("/pools", dependencies=[Depends(allowed_anywhere("list", "pools"))], summary="Pools")
+def list_pools(store: AppStoreDep) -> PoolPage:
     """Machines that hold one job at a time, and their prices."""
     return PoolPage(items=store.platform.pools)
 
@@ -106,7 +107,7 @@ def get_manifest(name: JobName, store: StoreDep, uid: JobUid = None) -> Response
     return Response(json.dumps(manifest), media_type="application/json")
 
 
-SCHEMA_READS: Final = Depends(allowed("get", "schemas"))
+SCHEMA_READS: Final = Depends(allowed_anywhere("get", "schemas"))
 
 
 def _documented(media: str) -> dict[int | str, dict[str, Any]]:
@@ -138,6 +139,18 @@ async def get_platform_schema() -> Response:
 
 
 @router.get(
+    "/schema/crd",
+    dependencies=[SCHEMA_READS],
+    summary="CustomResourceDefinition of VPPOJob",
+    responses=_documented("application/json"),
+    response_class=Response,
+)
+async def get_crd() -> Response:
+    """What a cluster is told of VPPOJobs; `kubectl apply -f` takes it."""
+    return Response(_crd_text(), media_type="application/json")
+
+
+@router.get(
     "/schema/openapi",
     dependencies=[SCHEMA_READS],
     summary="This API as OpenAPI 3.1",
@@ -157,3 +170,8 @@ def _job_schema_text() -> str:
 @cache
 def _platform_schema_text() -> str:
     return json.dumps({"$schema": DIALECT, **PlatformSpec.model_json_schema(by_alias=True)})
+
+
+@cache
+def _crd_text() -> str:
+    return json.dumps(vppojob_crd())

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from vppo_core.archive.errors import StoreError
 from vppo_services.api.auth import LOCAL, Authenticator, Caller
 from vppo_services.api.deps import CALLER
-from vppo_services.api.errors import ApiError, no_token
+from vppo_services.api.errors import ApiError, no_token, problem_of
 from vppo_services.api.limits import RateLimit
 from vppo_services.api.settings import is_loopback
 
@@ -53,7 +54,13 @@ class Door:
             return LOCAL
         kind, _, token = headers.get("authorization", "").partition(" ")
         is_bearer = kind.lower() == "bearer" and bool(token.strip())
-        caller = await self._authenticator.caller_of(token.strip()) if is_bearer else None
+        try:
+            caller = await self._authenticator.caller_of(token.strip()) if is_bearer else None
+        except StoreError as error:
+            if _is_open(scope["path"]):
+                return None
+            self._rates.take(f"address {peer}")
+            raise problem_of(error) from error
         # Without a known token the address counts, so that guessing is slow.
         self._rates.take(caller.name if caller else f"address {peer}")
         if caller is None and not _is_open(scope["path"]):

@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, Response
 from vppo_core.archive.errors import JobNotFoundError
 from vppo_core.archive.run_records import Artifact
 from vppo_core.spec.base import SpecModel
-from vppo_services.api.deps import StoreDep, allowed
+from vppo_services.api.deps import NamespaceDep, SettingsDep, StoreDep, allowed
 from vppo_services.api.feeds import to_json
 from vppo_services.api.parameters import JobName, JobUid
 
@@ -68,11 +68,17 @@ class SpotlightSteps(SpecModel):
 
 @router.get("/jobs/{name}/artifacts", dependencies=[READS], summary="Files of a job")
 def list_artifacts(
-    name: JobName, request: Request, store: StoreDep, uid: JobUid = None
+    name: JobName,
+    request: Request,
+    store: StoreDep,
+    namespace: NamespaceDep,
+    settings: SettingsDep,
+    uid: JobUid = None,
 ) -> ArtifactPage:
     """Files that the run left behind; checkpoints have a list of their own."""
     record = store.get(name, uid=uid)
     base = request.url.path
+    where = f"&namespace={namespace}" if namespace != settings.namespace else ""
     return ArtifactPage(
         items=tuple(
             ArtifactItem(
@@ -80,7 +86,7 @@ def list_artifacts(
                 size_bytes=file.size_bytes,
                 modified=datetime.fromtimestamp(file.modified_seconds, UTC),
                 media_type=file.media_type,
-                href=f"{base}/{quote(file.path)}?uid={record.uid}",
+                href=f"{base}/{quote(file.path)}?uid={record.uid}{where}",
             )
             for file in store.artifacts(record.uid)
         )

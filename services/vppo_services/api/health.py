@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from vppo_core.spec.base import SpecModel
-from vppo_services.api.deps import StoreDep
+from vppo_services.api.deps import AppStoreDep
 from vppo_services.api.request_metrics import RequestMetrics
 
 router = APIRouter(tags=["health"])
@@ -41,7 +41,7 @@ async def get_health() -> Health:
 
 
 @router.get("/readyz", summary="May jobs be sent?")
-def get_readiness(store: StoreDep) -> Health:
+def get_readiness(store: AppStoreDep) -> Health:
     """200 when jobs can be accepted, 503 with `Retry-After` when not. No token is needed."""
     store.ready()
     return Health()

@@ -7,8 +7,6 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Request
 
 from vppo_core.errors import InvalidSpecError
-from vppo_core.spec.job import VPPOJob
-from vppo_core.spec.loading import job_from_document
 from vppo_core.spec.objects import as_submitted
 from vppo_core.spec.parsing import Document, parse_value, read_document
 from vppo_core.spec.wording import shown
@@ -60,14 +58,14 @@ PatchText = Annotated[str, Depends(patch_text)]
 OptionalText = Annotated[str, Depends(optional_text)]
 
 
-def read_job(text: str) -> VPPOJob:
-    """The checked job in a body. What a server wrote into it is left out, so that what was got can
-    be sent again.
+def read_submitted(text: str) -> Document:
+    """The job in a body, unchecked. What a server wrote into it is left out, so that what was got
+    can be sent again.
 
     Raises:
-        InvalidSpecError: one line for each thing that is wrong.
+        InvalidSpecError: it is not JSON or YAML, or no mapping.
     """
-    return job_from_document(as_submitted(read_document(text)))
+    return as_submitted(read_document(text))
 
 
 def read_mapping(text: str) -> Document:

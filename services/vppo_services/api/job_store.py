@@ -31,6 +31,10 @@ from vppo_core.spec.status import AttemptStatus
 class JobStore(Protocol):
     """Jobs, their history and what they left behind."""
 
+    def within(self, namespace: str) -> "JobStore":
+        """The same store for the jobs of one namespace; on one machine there is only one."""
+        ...
+
     @property
     def platform(self) -> PlatformSpec:
         """Pools, queues and priorities."""
@@ -58,6 +62,15 @@ class JobStore(Protocol):
 
     def get(self, name: str, *, uid: str | None = None) -> JobRecord:
         """The newest job of a name, or the one with that uid; finished and deleted ones too."""
+        ...
+
+    def recorded(self, record: JobRecord) -> JobRecord:
+        """The job as its history has it: all that led to this status can be read. On a cluster it
+        may be a second behind `get`, and costs its API server nothing.
+
+        Raises:
+            JobNotFoundError, StoreUnavailableError.
+        """
         ...
 
     def list_jobs(self, query: JobQuery) -> Page[JobRecord]:

@@ -7,21 +7,39 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
 
 from vppo_core.archive.records import IdempotencyKey, JobChanges, JobRecord
+from vppo_core.spec.loading import job_from_document
 from vppo_core.spec.objects import JobObject
 from vppo_core.spec.scheduling import DesiredState
+from vppo_services.api.auth import Access
 from vppo_services.api.cloning import clone_of
-from vppo_services.api.deps import Caller, StoreDep, allowed
+from vppo_services.api.deps import (
+    AppStoreDep,
+    Caller,
+    CallerDep,
+    SettingsDep,
+    StoreDep,
+    allowed,
+    check_permission,
+)
 from vppo_services.api.etags import etag_of, is_known, version_of
-from vppo_services.api.job_body import JobText, OptionalText, PatchText, read_job, read_mapping
+from vppo_services.api.job_body import (
+    JobText,
+    OptionalText,
+    PatchText,
+    read_mapping,
+    read_submitted,
+)
 from vppo_services.api.job_query import METADATA_PARAMETER, JobQueryDep
 from vppo_services.api.parameters import JobName, JobUid
 from vppo_services.api.patching import changes_of
+from vppo_services.api.placing import Placing, namespace_in
 from vppo_services.api.plan import Plan, check_plan, plan_of
 from vppo_services.api.request_docs import CLONE_BODY, CREATED, JOB_BODY, LISTED, PATCH_BODY, READ
+from vppo_services.api.settings import ApiSettings
 
 router = APIRouter(tags=["jobs"])
 
-Creator = Annotated[Caller, Depends(allowed("create", "vppojobs"))]
+Reader = Annotated[Caller, Depends(allowed("get", "vppojobs"))]
 Changer = Annotated[Caller, Depends(allowed("patch", "vppojobs"))]
 Remover = Annotated[Caller, Depends(allowed("delete", "vppojobs"))]
 READS: Final = Depends(allowed("get", "vppojobs"))
@@ -62,8 +80,9 @@ IfMatch = Annotated[
 def create_job(
     request: Request,
     text: JobText,
-    store: StoreDep,
-    caller: Creator,
+    app_store: AppStoreDep,
+    caller: CallerDep,
+    placing: Annotated[Placing, Depends()],
     *,
     dry_run: Annotated[
         bool, Query(alias="dryRun", description="Answer with a plan; create nothing.")
@@ -77,7 +96,10 @@ def create_job(
     A repeated request with the same `Idempotency-Key` and job answers 200 with the first job and
     `Idempotent-Replayed: true`; with another job 409.
     """
-    job = read_job(text)
+    document = read_submitted(text)
+    place = placing.of(document)
+    check_permission(caller, Access("create", "vppojobs", place))
+    job, store = job_from_document(document), app_store.within(place)
     store.check(job)
     if if_plan_match is not None:
         check_plan(job, store.platform, if_plan_match)
@@ -86,7 +108,7 @@ def create_job(
         return Response(plan.model_dump_json(by_alias=True), media_type="application/json")
     key = IdempotencyKey(tenant=caller.name, key=idempotency_key) if idempotency_key else None
     record, is_replay = store.create(job, owner=caller.name, idempotency=key)
-    return _created(request.url.path, record, is_replay)
+    return _created(request.url.path, record, is_replay, placing.settings)
 
 
 @router.get(
@@ -188,7 +210,8 @@ def clone_job(
     name: JobName,
     text: OptionalText,
     store: StoreDep,
-    caller: Creator,
+    settings: SettingsDep,
+    caller: Reader,
     *,
     uid: JobUid = None,
     idempotency_key: Key = None,
@@ -196,11 +219,14 @@ def clone_job(
     """The resolved spec, labels and annotations of the other job, with fields of the body
     changed."""
     body = read_mapping(text) if text.strip() else {}
-    job = clone_of(store.get(name, uid=uid), body)
+    source = store.get(name, uid=uid)
+    place = namespace_in(body, default=source.namespace, settings=settings)
+    check_permission(caller, Access("create", "vppojobs", place))
+    job, store = clone_of(source, body), store.within(place)
     store.check(job)
     key = IdempotencyKey(tenant=caller.name, key=idempotency_key) if idempotency_key else None
     record, is_replay = store.create(job, owner=caller.name, idempotency=key)
-    return _created(request.url.path.rpartition("/")[0], record, is_replay)
+    return _created(request.url.path.rpartition("/")[0], record, is_replay, settings)
 
 
 def _want(store: StoreDep, name: str, state: DesiredState, caller: Caller) -> Response:
@@ -208,8 +234,9 @@ def _want(store: StoreDep, name: str, state: DesiredState, caller: Caller) -> Re
     return _job(store.patch(name, changes, actor=caller.name), status=202)
 
 
-def _created(jobs_path: str, record: JobRecord, is_replay: bool) -> Response:
-    headers = {"Location": f"{jobs_path}/{record.name}"}
+def _created(jobs_path: str, record: JobRecord, is_replay: bool, settings: ApiSettings) -> Response:
+    where = f"?namespace={record.namespace}" if record.namespace != settings.namespace else ""
+    headers = {"Location": f"{jobs_path}/{record.name}{where}"}
     if is_replay:
         headers["Idempotent-Replayed"] = "true"
     return _job(record, status=200 if is_replay else 201, more=headers)

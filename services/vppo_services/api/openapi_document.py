@@ -125,8 +125,8 @@ def openapi_document(app: FastAPI) -> dict[str, Any]:
         "token": {
             "type": "http",
             "scheme": "bearer",
-            "description": "Of the server's token file; without one, callers of the same machine "
-            "need none.",
+            "description": "Of the server's token file, or of its cluster; without either, callers "
+            "of the same machine need none.",
         }
     }
     for path, operations in document["paths"].items():

@@ -14,6 +14,16 @@ JobName = Annotated[
     ),
 ]
 
+Namespace = Annotated[
+    str | None,
+    Query(
+        alias="namespace",
+        max_length=63,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="Namespace of a cluster; the server's own one if it is left out.",
+    ),
+]
+
 JobUid = Annotated[
     str | None,
     Query(

@@ -7,7 +7,9 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
 
-from vppo_services.api.deps import Caller, StoreDep, allowed, permit
+from vppo_core.archive.records import JobRecord
+from vppo_services.api.auth import Access
+from vppo_services.api.deps import AppStoreDep, Caller, StoreDep, allowed, permit
 from vppo_services.api.errors import ApiError
 from vppo_services.api.feeds import (
     EVENTS,
@@ -50,7 +52,7 @@ _IS_RESET: Final = {
 }
 
 
-async def get_tails(request: Request, store: StoreDep) -> Tails:
+async def get_tails(request: Request, store: AppStoreDep) -> Tails:
     """The followers of the application, made at their first use."""
     state = request.app.state
     if not hasattr(state, "tails"):
@@ -66,6 +68,7 @@ class Asked:
         self,
         request: Request,
         tails: Annotated[Tails, Depends(get_tails)],
+        store: StoreDep,
         name: JobName,
         uid: JobUid = None,
         after: After = None,
@@ -75,7 +78,7 @@ class Asked:
             Header(max_length=128, description="For streams: the last `id`, before `after`."),
         ] = None,
     ) -> None:
-        self.request, self.tails, self.name, self.uid = request, tails, name, uid
+        self.request, self.tails, self.store, self.name, self.uid = request, tails, store, name, uid
         self.after, self.limit, self.last_event_id = after or "", limit, last_event_id or ""
 
     @property
@@ -92,10 +95,9 @@ class Asked:
             ApiError, StoreError: also while a stream opens, before anything is sent.
         """
         wanted = wanted or Filter()
-        store = self.tails.store
-        record = await anyio.to_thread.run_sync(partial(store.get, self.name, uid=self.uid))
+        record = await anyio.to_thread.run_sync(self._record)
         if self.is_stream:
-            permit(caller, "watch", "vppojobs")
+            await permit(caller, Access("watch", "vppojobs", record.namespace))
             start = Start(
                 position=self.last_event_id or self.after,
                 is_reconnect=bool(self.last_event_id),
@@ -110,6 +112,10 @@ class Asked:
             media_type="application/json",
             headers={"Vary": "Accept", "Cache-Control": "no-store"},
         )
+
+    def _record(self) -> JobRecord:
+        record = self.store.get(self.name, uid=self.uid)
+        return self.store.recorded(record) if self.is_stream else record
 
     def _page(self, feed: Feed, uid: str, wanted: Filter, tail: int | None) -> Batch:
         store = self.tails.store

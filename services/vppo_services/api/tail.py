@@ -194,7 +194,7 @@ class Follower:
         """The job first, its items after: of a final job these are all."""
         store, known = self._tails.store, self._record
         try:
-            record = store.get(known.name, uid=known.uid)
+            record = store.recorded(known)
         except JobNotFoundError:
             record = None
         if start is None:

@@ -21,6 +21,7 @@ def job_names(context: typer.Context, incomplete: str) -> list[str]:
         context,
         context.params.get("server") or "",
         Path(token_file) if token_file else None,
+        context.params.get("namespace") or "",
     )
     try:
         return _names(door, incomplete)

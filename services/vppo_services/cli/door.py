@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from vppo_services.cli.server import DEFAULT_SERVER, SERVER_VARIABLE, server_of
+from vppo_services.cli.port_forward import KUBE
+from vppo_services.cli.server import (
+    DEFAULT_SERVER,
+    NAMESPACE_VARIABLE,
+    SERVER_VARIABLE,
+    server_of,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -27,7 +33,28 @@ ServerOption = Annotated[
         "--server",
         metavar="URL",
         envvar=SERVER_VARIABLE,
-        help=f"Address of the API; {DEFAULT_SERVER} if neither is given.",
+        help=f"Address of the API, or kube://NAMESPACE/SERVICE; {DEFAULT_SERVER} if neither is "
+        "given.",
+        rich_help_panel=PANEL,
+        show_default=False,
+    ),
+]
+KubeOption = Annotated[
+    bool,
+    typer.Option(
+        "--kube",
+        help="Reach the API through the kubeconfig: the same as --server kube://",
+        rich_help_panel=PANEL,
+    ),
+]
+NamespaceOption = Annotated[
+    str,
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        envvar=NAMESPACE_VARIABLE,
+        help="Namespace of a cluster; else the server's own one.",
         rich_help_panel=PANEL,
         show_default=False,
     ),
@@ -66,6 +93,7 @@ class Door:
     address: str
     token_file: Path | None
     around: Surroundings
+    namespace: str = ""
 
     def client(self, *, timeout_seconds: float = 30.0, tries: int = 4) -> "Client":
         """A client of the server. Made on demand: httpx is slow to import.
@@ -76,7 +104,7 @@ class Door:
         from vppo_services.cli.client import Client, Retries
 
         return Client(
-            server_of(self.address, self.token_file),
+            server_of(self.address, self.token_file, namespace=self.namespace),
             retries=Retries(tries=tries),
             timeout_seconds=timeout_seconds,
             transport=self.around.transport,
@@ -93,19 +121,29 @@ class Door:
         return self.around.now()
 
 
-def door_of(context: typer.Context, address: str, token_file: Path | None) -> Door:
+def door_of(
+    context: typer.Context, address: str, token_file: Path | None, namespace: str = ""
+) -> Door:
     """The door of a command."""
-    return Door(address, token_file, context.find_object(Surroundings) or Surroundings())
+    around = context.find_object(Surroundings) or Surroundings()
+    return Door(address, token_file, around, namespace)
 
 
 def with_door(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with `--server` and `--token-file` in place of its parameter `door`."""
+    """The command with `--server` and what goes with it in place of its parameter `door`."""
 
     @functools.wraps(command)
     def run(
-        context: typer.Context, *, server: str, token_file: Path | None, **arguments: Any
+        context: typer.Context,
+        *,
+        server: str,
+        kube: bool,
+        namespace: str,
+        token_file: Path | None,
+        **arguments: Any,
     ) -> None:
-        command(door_of(context, server, token_file), **arguments)
+        address = f"{KUBE}://" if kube else server
+        command(door_of(context, address, token_file, namespace), **arguments)
 
     own = [
         parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
@@ -116,6 +154,8 @@ def with_door(command: Callable[..., None]) -> Callable[..., None]:
         _keyword("context", typer.Context),
         *own,
         _keyword("server", ServerOption, default=""),
+        _keyword("kube", KubeOption, default=False),
+        _keyword("namespace", NamespaceOption, default=""),
         _keyword("token_file", TokenFileOption, default=None),
     ]
     # Typer would look through it, to the signature of the command.

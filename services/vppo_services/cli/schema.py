@@ -1,10 +1,11 @@
-"""`vppo schema`: what may be written in a job file, a platform file, a request."""
+"""`vppo schema`: what may be written in a job, a platform file, a request; and the CRD of jobs."""
 
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from vppo_core.spec.crd import vppojob_crd
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.schema import DIALECT, job_schema
 from vppo_services.cli.door import Door
@@ -14,6 +15,7 @@ from vppo_services.cli.output import print_document
 class _Kind(StrEnum):
     JOB = "job"
     PLATFORM = "platform"
+    CRD = "crd"
     OPENAPI = "openapi"
 
 
@@ -35,6 +37,8 @@ def schema(
         document = job_schema()
     elif kind is _Kind.PLATFORM:
         document = {"$schema": DIALECT, **PlatformSpec.model_json_schema(by_alias=True)}
+    elif kind is _Kind.CRD:
+        document = vppojob_crd()
     else:
         with door.client() as client:
             document = client.schema(kind.value)

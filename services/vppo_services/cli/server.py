@@ -8,9 +8,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from vppo_core.errors import InvalidSpecError
+from vppo_services.cli.port_forward import KUBE, forwarded_address, kubeconfig_token
 
 SERVER_VARIABLE: Final = "VPPO_SERVER"
 TOKEN_VARIABLE: Final = "VPPO_TOKEN"
+NAMESPACE_VARIABLE: Final = "VPPO_NAMESPACE"
 DEFAULT_SERVER: Final = "http://127.0.0.1:8080"
 LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 MAX_TOKEN_BYTES: Final = 65_536
@@ -26,6 +28,9 @@ class Server:
     token: str = field(default="", repr=False)
     """Sent as a bearer token; empty sends none."""
 
+    namespace: str = ""
+    """Namespace of a cluster that is spoken of; empty means the server's own one."""
+
     @property
     def is_loopback(self) -> bool:
         """Whether it is on this machine: then no proxy of the environment is asked."""
@@ -33,12 +38,20 @@ class Server:
 
 
 def server_of(
-    address: str = "", token_file: Path | None = None, environment: Mapping[str, str] = os.environ
+    address: str = "",
+    token_file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    namespace: str = "",
 ) -> Server:
     """The server that the arguments name, or else the environment, or else this machine.
 
+    For `kube://NAMESPACE/SERVICE` a port is forwarded to the service as long as this program runs,
+    and without another token that of the kubeconfig is sent.
+
     Raises:
-        InvalidSpecError: the address is none of HTTP, or the token cannot be read or sent.
+        InvalidSpecError: the address is none of HTTP, the token cannot be read or sent, or no port
+            can be forwarded.
     """
     written = address or environment.get(SERVER_VARIABLE, "") or DEFAULT_SERVER
     token = _read_token(token_file) if token_file else environment.get(TOKEN_VARIABLE, "").strip()
@@ -47,7 +60,11 @@ def server_of(
             "a token must be printable ASCII without blanks, got other characters in "
             f"'{token_file or TOKEN_VARIABLE}'; write it again"
         )
-    return Server(_checked(written), token)
+    place = namespace or environment.get(NAMESPACE_VARIABLE, "")
+    if written.startswith(f"{KUBE}:"):
+        written = forwarded_address(written)
+        token = token or kubeconfig_token()
+    return Server(_checked(written), token, place)
 
 
 def _checked(written: str) -> str:

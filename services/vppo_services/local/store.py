@@ -1,13 +1,11 @@
 """The jobs of one machine: `JobStore` on SQLite (or PostgreSQL) and run folders."""
 
-import hashlib
-import json
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from vppo_core.archive import attempts, checkpoints, events, job_lists, jobs, usage
 from vppo_core.archive.database import Database
@@ -23,9 +21,8 @@ from vppo_core.archive.records import (
     UsageRow,
 )
 from vppo_core.lifecycle.explain import Explanation, explain
-from vppo_core.lifecycle.names import generated_name, idempotent_name
 from vppo_core.lifecycle.offers import NAMESPACE, check_job, check_priority, queue_of
-from vppo_core.spec.hashing import canonical_json, spec_hash
+from vppo_core.spec.hashing import spec_hash
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.status import AttemptStatus, JobPhase
@@ -37,6 +34,7 @@ from vppo_services.local.reading import Observer
 from vppo_services.local.step_times import typical_seconds
 from vppo_services.local.store_runs import RunStore
 from vppo_services.local.store_webhooks import WebhookStore
+from vppo_services.local.submitting import body_hash, new_name
 
 NAME_TRIES: Final = 5
 
@@ -74,6 +72,11 @@ class SqlJobStore(RunStore, WebhookStore):
         self._new_uid = new_uid
         self._observer = Observer(db, Launcher(jobs_folder), platform)
 
+    def within(self, namespace: str) -> Self:
+        """The same store: a machine has one namespace."""
+        assert namespace == NAMESPACE, f"a machine has one namespace, got {namespace!r}"
+        return self
+
     @property
     def platform(self) -> PlatformSpec:
         """Pools, queues and priorities."""
@@ -105,7 +108,7 @@ class SqlJobStore(RunStore, WebhookStore):
         self, job: VPPOJob, *, owner: str, idempotency: IdempotencyKey | None
     ) -> tuple[JobRecord, bool]:
         uid = self._new_uid()
-        name = job.metadata.name or _new_name(job, uid, idempotency)
+        name = job.metadata.name or new_name(job, uid, idempotency)
         meta = job.metadata.model_copy(update={"name": name, "namespace": NAMESPACE})
         made = jobs.create_job(
             self._db,
@@ -115,7 +118,7 @@ class SqlJobStore(RunStore, WebhookStore):
             spec_hash=spec_hash(job.spec),
             now=self._clock(),
             idempotency=idempotency,
-            body_hash=_body_hash(job),
+            body_hash=body_hash(job),
         )
         self._wake()
         return made
@@ -127,6 +130,14 @@ class SqlJobStore(RunStore, WebhookStore):
             JobNotFoundError.
         """
         return jobs.get_job(self._db, name, uid=uid)
+
+    def recorded(self, record: JobRecord) -> JobRecord:
+        """The job as its history has it, which is all that there is.
+
+        Raises:
+            JobNotFoundError.
+        """
+        return self.get(record.name, uid=record.uid)
 
     def list_jobs(self, query: JobQuery) -> Page[JobRecord]:
         """Jobs, newest first.
@@ -248,17 +259,3 @@ class SqlJobStore(RunStore, WebhookStore):
         """
         with self._db.writing():
             pass
-
-
-def _new_name(job: VPPOJob, uid: str, idempotency: IdempotencyKey | None) -> str:
-    source = job.spec.model.source.rstrip("/").rpartition("/")[2]
-    if idempotency is None:
-        return generated_name(source, uid)
-    return idempotent_name(source, idempotency.tenant, idempotency.key)
-
-
-def _body_hash(job: VPPOJob) -> str:
-    """Of what was asked, defaults included, so that a default written out is the same request."""
-    meta = job.metadata.model_dump(mode="json", by_alias=True)
-    text = json.dumps(meta, sort_keys=True) + canonical_json(job.spec)
-    return hashlib.sha256(text.encode()).hexdigest()

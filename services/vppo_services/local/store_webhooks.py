@@ -12,13 +12,15 @@ from vppo_core.archive.records import DeliveryRecord, WebhookRecord
 class WebhookStore:
     """Webhooks and their messages."""
 
-    def __init__(self, db: Database, clock: Callable[[], datetime]) -> None:
+    def __init__(self, db: Database, clock: Callable[[], datetime], *, namespace: str = "") -> None:
+        """Webhooks of one namespace, told of its jobs alone; of none: of all jobs."""
         self._db = db
         self._clock = clock
+        self._told_of = namespace
 
     def webhooks(self, *, owner: str | None = None) -> Sequence[WebhookRecord]:
         """All webhooks, oldest first."""
-        return webhooks.webhooks(self._db, owner=owner)
+        return webhooks.webhooks(self._db, owner=owner, namespace=self._told_of or None)
 
     def create_webhook(
         self, url: str, *, secret: str, events: Sequence[str], owner: str
@@ -32,6 +34,7 @@ class WebhookStore:
             events=tuple(events),
             owner=owner,
             now=self._clock(),
+            namespace=self._told_of,
         )
 
     def delete_webhook(self, webhook_id: str, *, actor: str) -> None:  # noqa: ARG002

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import httpx
 
-from vppo_services.cli.client.calls import Call, Reply
+from vppo_services.cli.client.calls import Call, Query, Reply
 from vppo_services.cli.client.following import Following
 from vppo_services.cli.client.problems import ApiProblem, interrupted, problem_of, unreachable
 from vppo_services.cli.client.retries import Retries
@@ -13,6 +13,7 @@ from vppo_services.cli.server import Server, server_of
 
 TIMEOUT_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 5.0
+_OF_NO_NAMESPACE: Final = ("/pools", "/schema/")
 STREAM_SILENCE_SECONDS: Final = 45.0
 """Three comments of the server that did not come: the connection is dead."""
 
@@ -41,7 +42,7 @@ def request_of(
     return http.build_request(
         call.method,
         server.address + call.path,
-        params=httpx.QueryParams(call.query),
+        params=httpx.QueryParams([*call.query, *place_of(server, call.path)]),
         headers=call.all_headers,
         content=call.content,
     )
@@ -55,10 +56,16 @@ def stream_request(
     return http.build_request(
         "GET",
         server.address + following.path,
-        params=httpx.QueryParams(following.query()),
+        params=httpx.QueryParams([*following.query(), *place_of(server, following.path)]),
         headers=following.headers(),
         timeout=timeout,
     )
+
+
+def place_of(server: Server, path: str) -> Query:
+    """The namespace as a parameter, where a path takes one."""
+    is_placed = not path.startswith(_OF_NO_NAMESPACE)
+    return [("namespace", server.namespace)] if server.namespace and is_placed else []
 
 
 def reply_of(response: httpx.Response, server: Server) -> Reply:

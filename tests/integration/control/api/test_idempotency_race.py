@@ -1,4 +1,4 @@
-"""Two API processes on one archive: a key is one job, whoever is first."""
+"""Two API processes on one archive, or on one cluster: a key is one job, whoever is first."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,28 +6,37 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
+from tests.sim.kube_server import SimulatedServer
 from vppo_services.api.app import create_app
+from vppo_services.api.job_store import JobStore
 from vppo_services.api.settings import ApiSettings
-from vppo_services.local.store import SqlJobStore
 
 SENDERS = 8
 ROUNDS = 10
 
 
-def client_of(store: SqlJobStore) -> TestClient:
+def client_of(store: JobStore) -> TestClient:
     app = create_app(store, ApiSettings(rate=1e6, burst=1_000_000))
     return TestClient(app, base_url="http://localhost", client=("127.0.0.1", 1))
 
 
+@pytest.mark.parametrize("kind", ["machine", "cluster"])
 def test_one_key_sent_to_two_servers_at_once_makes_one_job(
-    tmp_path: Path, open_store: Callable[..., Any], minimal_job: Callable[..., dict[str, Any]]
+    tmp_path: Path,
+    open_store: Callable[..., Any],
+    open_cluster_store: Callable[..., Any],
+    minimal_job: Callable[..., dict[str, Any]],
+    kind: str,
 ) -> None:
+    server = SimulatedServer()
     with ExitStack() as stack, ThreadPoolExecutor(SENDERS) as senders:
         clients = []
         for _ in range(2):
-            db, store = open_store(tmp_path)
+            is_machine = kind == "machine"
+            db, store = open_store(tmp_path) if is_machine else open_cluster_store(tmp_path, server)
             stack.callback(db.close)
             clients.append(client_of(store))
 

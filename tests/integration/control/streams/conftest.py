@@ -61,6 +61,13 @@ class FakeLiveStore:
             created=NOON,
         )
 
+    def within(self, namespace: str) -> "FakeLiveStore":
+        assert namespace == "default"
+        return self
+
+    def recorded(self, record: JobRecord) -> JobRecord:
+        return self.get(record.name, uid=record.uid)
+
     def events(self, uid: str, *, after: int = 0, limit: int = 100) -> Sequence[EventRecord]:
         return [
             EventRecord(

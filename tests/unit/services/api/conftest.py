@@ -58,6 +58,13 @@ class FakeJobStore:
         self.error: Exception | None = None
         self._numbers = itertools.count(1)
 
+    def within(self, namespace: str) -> "FakeJobStore":
+        assert namespace == "default"
+        return self
+
+    def recorded(self, record: JobRecord) -> JobRecord:
+        return self.get(record.name, uid=record.uid)
+
     def check(self, job: VPPOJob) -> None:
         self._fail()
         queue = job.spec.scheduling.queue

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vppo_core.errors import InvalidSpecError
-from vppo_services.api.auth import Caller, TokenFile, hash_of, read_token_file
+from vppo_services.api.auth import Access, Caller, TokenFile, hash_of, read_token_file
 
 A, B = "a" * 16, "b" * 16
 
@@ -84,18 +84,29 @@ def test_a_token_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_groups_say_what_a_caller_may_do(groups: tuple[str, ...], verb: str, may: bool) -> None:
-    assert Caller("ada", groups).may(verb, "vppojobs") is may
+    assert Caller("ada", groups).may(Access(verb, "vppojobs")) is may
 
 
 def test_another_authorizer_decides_for_its_callers() -> None:
     class FakeReview:
-        def permits(self, groups: object, verb: str, resource: str) -> bool:
-            del groups
-            return (verb, resource) == ("get", "vppojobs/log")
+        known: dict[Access, bool] = {}  # noqa: RUF012
+
+        def recall(self, caller: Caller, access: Access) -> bool | None:
+            del caller
+            return self.known.get(access)
+
+        def ask(self, caller: Caller, access: Access) -> bool:
+            del caller
+            return access.namespace == "team"
+
+        def refusal(self, caller: Caller, access: Access) -> str:
+            return f"{caller.name} may not {access.verb}"
 
     caller = Caller("ada", authorizer=FakeReview())
-    assert caller.may("get", "vppojobs/log")
-    assert not caller.may("get", "vppojobs")
+    assert caller.may(Access("get", "vppojobs", "team"))
+    assert not caller.may(Access("get", "vppojobs", "other"))
+    FakeReview.known = {Access("get", "vppojobs", "team"): False}
+    assert not caller.may(Access("get", "vppojobs", "team"))
 
 
 def test_a_token_file_knows_the_hash_alone() -> None:

@@ -185,7 +185,7 @@ def test_what_there_is_can_be_read(client: TestClient, minimal: dict[str, Any]) 
     assert queues[1] == {"name": "night", "pool": "big", "waiting": 0, "running": 0}
 
 
-@pytest.mark.parametrize("kind", ["job", "platform", "openapi"])
+@pytest.mark.parametrize("kind", ["job", "platform", "crd", "openapi"])
 def test_schemas_are_served(client: TestClient, kind: str) -> None:
     assert client.get(f"/schema/{kind}").json()
 

@@ -33,6 +33,50 @@ def test_other_machines_need_tokens(host: str) -> None:
     assert read_settings(host=host, token_file=Path("tokens")).host == host
 
 
+CLUSTER = {"job_store": "kube", "platform": Path("platform.yaml")}
+
+
+def test_a_pod_is_set_up_by_its_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "JOB_STORE": "kube",
+        "HOST": "0.0.0.0",
+        "NAMESPACE": "team",
+        "NAMESPACES": "default, team",
+        "STATE": "/state",
+        "DATABASE": "postgresql+psycopg://vppo@db/vppo",
+        "PLATFORM": "/etc/vppo/platform.yaml",
+    }.items():
+        monkeypatch.setenv(f"API_{name}", value)
+    settings = read_settings()
+    assert settings.is_cluster
+    assert (settings.namespace, settings.namespaces) == ("team", ("default", "team"))
+    assert settings.state == Path("/state")
+    assert settings.trouble_with("default") == ""
+    assert "must be one that this server serves, 'default', 'team'" in settings.trouble_with("x")
+
+
+def test_which_namespaces_are_served() -> None:
+    assert read_settings().trouble_with("default") == ""
+    assert read_settings().trouble_with("team").startswith("must be 'default' on one machine")
+    assert read_settings(**CLUSTER).trouble_with("team") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"platform": None}, "API_PLATFORM must name the platform file"),
+        ({"token_file": Path("tokens")}, "API_TOKEN_FILE must be empty"),
+        ({"namespaces": "a,b"}, r"API_NAMESPACE must be one of API_NAMESPACES \(a, b\)"),
+        ({"namespaces": "default,Team"}, "must be namespaces of a cluster, got 'Team'"),
+        ({"namespace": "-"}, "must be namespaces of a cluster, got '-'"),
+        ({"job_store": "etcd"}, "API_JOB_STORE is wrong"),
+    ],
+)
+def test_a_cluster_is_set_up_as_a_whole(given: dict[str, object], sentence: str) -> None:
+    with pytest.raises(InvalidSpecError, match=sentence):
+        read_settings(**CLUSTER | given)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("port", "http"), ("port", 70_000), ("rate", 0), ("burst", 0), ("max_streams", -1)],

@@ -63,6 +63,13 @@ class FakeRunStore:
             raise JobNotFoundError(f"there is no job named {name!r}; list the jobs")
         return self.record
 
+    def within(self, namespace: str) -> "FakeRunStore":
+        assert namespace == "default"
+        return self
+
+    def recorded(self, record: JobRecord) -> JobRecord:
+        return self.get(record.name, uid=record.uid)
+
     def events(self, uid: str, *, after: int = 0, limit: int = 100) -> Sequence[EventRecord]:
         self._count("events")
         return [e for e in self.stored_events if e.job_uid == uid and e.seq > after][:limit]

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from vppo_core.spec.crd import vppojob_crd
 from vppo_core.spec.loading import load_job
 from vppo_core.spec.presets import PRESETS
 from vppo_core.spec.schema import job_schema
@@ -91,6 +92,10 @@ def test_a_folder_is_no_job_file(tmp_path: Path) -> None:
 def test_the_schema_is_printed_as_json_and_as_yaml() -> None:
     assert json.loads(vppo("schema", "job").stdout) == job_schema()
     assert yaml.safe_load(vppo("schema", "job", "-o", "yaml").stdout) == job_schema()
+
+
+def test_the_crd_is_printed_for_kubectl() -> None:
+    assert yaml.safe_load(vppo("schema", "crd", "-o", "yaml").stdout) == vppojob_crd()
 
 
 def test_presets_are_listed_with_a_line_each() -> None:

@@ -49,6 +49,10 @@ class FakeJobStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._runs, name)
 
+    def within(self, namespace: str) -> "FakeJobStore":
+        assert namespace == "default"
+        return self
+
     def attempts(self, uid: str) -> Sequence[AttemptStatus]:
         del uid
         return self.stored_attempts
