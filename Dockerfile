@@ -56,8 +56,9 @@ WORKDIR /tmp
 
 FROM base AS control
 COPY --from=control-packages /opt/vppo /opt/vppo
+# A COPY and not a mount: builders that cache by instruction do not look into mounts.
+COPY --from=wheel /wheel /wheel
 RUN --mount=from=tools,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
-    --mount=from=wheel,source=/wheel,target=/wheel \
     UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 uv pip install --python /opt/vppo/bin/python --no-deps /wheel/*.whl
 USER 1000:1000
 CMD ["python", "-m", "vppo_services.api"]
@@ -70,16 +71,16 @@ RUN apt-get update \
 
 FROM engine AS gpu
 COPY --from=gpu-packages /opt/vppo /opt/vppo
+COPY --from=wheel /wheel /wheel
 RUN --mount=from=tools,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
-    --mount=from=wheel,source=/wheel,target=/wheel \
     UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 uv pip install --python /opt/vppo/bin/python --no-deps /wheel/*.whl
 USER 1000:1000
 CMD ["python", "-m", "vppo_services.driver"]
 
 FROM engine AS cpu
 COPY --from=cpu-packages /opt/vppo /opt/vppo
+COPY --from=wheel /wheel /wheel
 RUN --mount=from=tools,source=/usr/local/bin/uv,target=/usr/local/bin/uv \
-    --mount=from=wheel,source=/wheel,target=/wheel \
     UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1 uv pip install --python /opt/vppo/bin/python --no-deps /wheel/*.whl
 USER 1000:1000
 CMD ["python", "-m", "vppo_services.driver"]

@@ -50,6 +50,11 @@ format: setup  ## Rewrite the code in the project's style.
 schema: setup  ## Regenerate the committed JSON schema of a job and the OpenAPI of the control plane.
 	$(BIN)/vppo schema job > tests/golden/job.schema.json
 	$(BIN)/python -m vppo_services.api.openapi > tests/golden/openapi.json
+	$(BIN)/python -m vppo_core.spec.values_schema charts/vppo > charts/vppo/values.schema.json
+
+crd: setup  ## Regenerate the chart of the custom resource, and the committed attempts.
+	$(BIN)/python -m vppo_core.manifests.crd_chart > charts/vppo-crds/templates/vppojobs.yaml
+	$(BIN)/python -m tests.unit.core.manifests.golden
 
 pins: setup  ## Regenerate requirements/*.txt from what is installed.
 	$(BIN)/python requirements/pins.py
@@ -57,4 +62,4 @@ pins: setup  ## Regenerate requirements/*.txt from what is installed.
 clean:  ## Remove the environment and all runs.
 	rm -rf .venv runs
 
-.PHONY: help setup serve demo check lint test check-cluster image check-learning bench format schema pins clean
+.PHONY: help setup serve demo check lint test check-cluster image check-learning bench format schema crd pins clean
