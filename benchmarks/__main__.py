@@ -13,7 +13,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.tables import Result, table
 from vppo_core.errors import VPPOError
 
-NAMES = ("job", "kl", "fsdp", "control")
+NAMES = ("job", "kl", "fsdp", "control", "operator")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -55,6 +55,10 @@ def _run(name: str, options: argparse.Namespace) -> tuple[dict[str, Any], list[R
         from benchmarks import kl
 
         return kl.run(chosen(kl.KlOptions))
+    if name == "operator":
+        from benchmarks import cluster_operator
+
+        return cluster_operator.run(chosen(cluster_operator.OperatorOptions))
     if name == "control":
         from benchmarks import control
 
