@@ -87,7 +87,6 @@ class Kubectl:
         for command in (
             ("get", "pods,rayjobs,rayclusters", "-o", "wide"),
             ("get", "events", "--sort-by=.lastTimestamp"),
-            ("logs", "-l", "app.kubernetes.io/component=operator", "-c", "operator", "--tail=60"),
             ("logs", "-l", "app.kubernetes.io/name=vppo", "--all-containers", "--tail=60"),
         ):
             try:
