@@ -1,8 +1,8 @@
 """The operator dies, again and again, and another one goes on from where it died.
 
-Ordinarily it dies after every change that it makes, in one story; and once in a story, after some of
-the calls that write and some commits of the archive. With `VPPO_CHAOS=all` it dies once after every
-call, those that only read included, and after every commit: five minutes.
+Ordinarily it dies after every change that it makes, all in one story; and once in a story, after
+some of the calls that write and some commits of the archive. With `VPPO_CHAOS=all` it dies once
+after every call, those that only read included, and after every commit; that takes minutes.
 """
 
 import os

@@ -12,6 +12,8 @@ from tests.sim.world import HOME, World
 from vppo_core.kube.api import KubeObject
 from vppo_core.kube.kinds import RAY_CLUSTERS, RAY_JOBS
 
+GRACE = {"stopGraceSeconds": 60}
+
 # 10 and 11, 13, 15 and 17: what is rendered
 
 
@@ -153,3 +155,15 @@ def test_pods_on_a_node_that_is_silent_hold_the_next_attempt_for_a_while(world: 
     world.nodes.stuck.clear()
     status = world.run_until("demo", "Succeeded")
     assert status.attempt == 2
+
+
+def test_stuck_pods_of_an_earlier_job_are_not_those_of_its_namesake(world: World) -> None:
+    world.submit(steps=30, scheduling=GRACE)
+    world.run_to_step(6)
+    pod = world.pods(role="learner")[0]
+    world.nodes.stuck.add(pod["spec"]["nodeName"])
+    world.delete()
+    world.run_while(lambda: world.phase() != "Gone")  # minutes later: nobody hears of the node
+    world.submit(steps=6)
+    status = world.run_until("demo", "Succeeded")
+    assert [(one.index, one.first_step) for one in status.attempts] == [(1, 0)]
