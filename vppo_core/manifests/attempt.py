@@ -66,15 +66,3 @@ class AttemptRequest:
     def audience(self) -> str:
         """Audience of the token that its driver reports with."""
         return f"vppo:{self.namespace}/{self.job.metadata.name}"
-
-
-def with_half_micro_batch(job: VPPOJob) -> VPPOJob:
-    """The job with half of its `maxTokensPerMicroBatch`: it needs less memory and learns the same.
-
-    It must be at least 2, as `can_halve` says.
-    """
-    learner = job.spec.learner
-    half = learner.model_copy(
-        update={"max_tokens_per_micro_batch": learner.max_tokens_per_micro_batch // 2}
-    )
-    return job.model_copy(update={"spec": job.spec.model_copy(update={"learner": half})})

@@ -19,6 +19,7 @@ from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.wording import shown
 
 LOCAL_SCHEMES: Final = ("file", "local", "memory")
+DEMO_SCHEME: Final = "demo://"
 
 
 def check_cluster_job(job: VPPOJob, platform: PlatformSpec) -> None:
@@ -107,6 +108,18 @@ def _files(spec: VPPOJobSpec, platform: PlatformSpec) -> Iterator[str]:
             f"with their pod, got {shown(spec.checkpoint.uri)}; write s3://BUCKET/PREFIX or "
             "another fsspec address"
         )
+    sources = {
+        "model.source": spec.model.source,
+        "data.source": spec.data.source,
+        "data.validationSource": spec.data.validation_source,
+    }
+    for field, source in sources.items():
+        if not has_claim and source.startswith(DEMO_SCHEME):
+            yield (
+                f"{field} must not be made by the driver on a platform without storage, where the "
+                f"other pods cannot read it, got {shown(source)}; name a model or data set of a "
+                "hub or an object store"
+            )
 
 
 def _secrets(spec: VPPOJobSpec) -> Iterator[str]:

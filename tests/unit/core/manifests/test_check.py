@@ -75,6 +75,12 @@ def test_a_right_job_is_accepted() -> None:
             "address",
         ),
         (
+            {"model": {"source": "demo://qwen3-vl"}},
+            "model.source must not be made by the driver on a platform without storage, where the "
+            "other pods cannot read it, got 'demo://qwen3-vl'; name a model or data set of a hub "
+            "or an object store",
+        ),
+        (
             {"data": {"source": "https://lena:hunter2@example/rows.parquet"}},
             "data.source must not hold a credential, got "
             "'https://lena:[redacted]@example/rows.parquet'; put it into a Secret of the namespace "

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.core.manifests.attempts import UID, cpu_platform, h100_platform, job_of, request_of
-from vppo_core.manifests.attempt import SPEC_MOUNT, with_half_micro_batch
+from vppo_core.lifecycle.actions import StartAttempt
+from vppo_core.lifecycle.doing import job_of_attempt
+from vppo_core.manifests.attempt import SPEC_MOUNT
 from vppo_core.manifests.config_map import config_map
 from vppo_core.runs.protocol import ATTEMPT_FILE, AttemptFile
 from vppo_core.spec.hashing import differences
@@ -65,5 +67,6 @@ def test_it_cannot_be_changed_under_a_driver() -> None:
 
 def test_half_a_micro_batch_is_the_one_difference() -> None:
     job = job_of(learner={"maxTokensPerMicroBatch": 401})
-    [found] = differences(job.spec, with_half_micro_batch(job).spec)
+    halved = StartAttempt(index=2, resume=True, halve_micro_batch=True)
+    [found] = differences(job.spec, job_of_attempt(job, halved).spec)
     assert (found.path, found.before, found.after) == ("learner.maxTokensPerMicroBatch", 401, 200)
