@@ -18,8 +18,8 @@ JOB = {
     "apiVersion": "vppo.io/v1alpha1",
     "kind": "VPPOJob",
     "spec": {
-        "model": {"source": "demo://qwen2.5-vl"},
-        "data": {"source": "demo://colours"},
+        "model": {"source": "Qwen/Qwen2.5-VL-7B-Instruct"},
+        "data": {"source": "chamber111/VPPO_ViRL39K_train"},
         # A place where every platform may save, with a volume or without; nothing is written.
         "checkpoint": {"uri": "s3://helm-test/runs"},
     },
