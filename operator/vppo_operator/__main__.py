@@ -50,6 +50,8 @@ def main() -> int:
             format="%(asctime)s %(levelname)s %(name)s: %(message)s",
             stream=sys.stderr,
         )
+        # It tells of every event of every pod that a handler took note of it.
+        logging.getLogger("kopf").setLevel(logging.WARNING)
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for every event
         platform = load_cluster(settings.platform_file)
         api = KubeClient.from_environment(kubeconfig=read_kubeconfig())

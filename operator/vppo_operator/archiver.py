@@ -160,6 +160,8 @@ class Archiver:
 
     def _try(self, db: Database, entry: Entry) -> bool:
         uid = entry.record.uid
+        before = self._written.get(uid)
+        known = before.checkpoints if before else ()
         try:
             mirror_job(db, entry.record, entry.now)
             write_plan(
@@ -172,7 +174,8 @@ class Archiver:
                 now=entry.now,
             )
             for one in entry.checkpoints:
-                record_checkpoint(db, uid, one)
+                if one not in known:
+                    record_checkpoint(db, uid, one)
             if entry.is_released:
                 mark_released(db, uid, entry.now)
             if entry.is_expired:
@@ -183,7 +186,9 @@ class Archiver:
         if self.trouble:
             _log.info("the archive is back")
         self.trouble, self._pause, self._next_try = "", FIRST_PAUSE, None
-        self._written[uid] = replace(entry, events=(), usage={}, checkpoints=(), attempts=())
+        self._written[uid] = replace(
+            entry, events=(), usage={}, checkpoints=entry.checkpoints or known, attempts=()
+        )
         return True
 
     def _keep(self, entry: Entry) -> None:
