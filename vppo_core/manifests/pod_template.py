@@ -86,6 +86,9 @@ def _template(
         "serviceAccountName": cluster.service_account or "default",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
+        # A process with the number 1 ignores SIGTERM until it says otherwise: pods that are deleted
+        # while they start would hold their GPUs for the whole grace.
+        "shareProcessNamespace": True,
         "terminationGracePeriodSeconds": grace + AFTER_DRAIN_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
