@@ -25,6 +25,15 @@ def grade(text, answer):
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start vLLM in this process go first.
+
+    vLLM reads every attribute of every module that is loaded, and the proxies of Flask, which other
+    tests bring in, refuse to be read.
+    """
+    items.sort(key=lambda item: "tests/integration/rollout/" not in item.nodeid)
+
+
 class Runs:
     """Starts `vppo train` on a tiny model whose answers are graded by their length."""
 

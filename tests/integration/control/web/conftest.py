@@ -32,7 +32,8 @@ PHONE: Final = (390, 844)
 SIZES: Final = {"desktop": DESKTOP, "phone": PHONE}
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as it lives, no other test of this process can start an event loop.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium of the machine."""
     wanted = os.environ.get("CHROMIUM")
