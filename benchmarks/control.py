@@ -37,13 +37,13 @@ from benchmarks.control_server import (
 from benchmarks.machine import run_apart
 from benchmarks.tables import Result, on_the_wire
 from vppo_core.archive.cursor import cursor_after
+from vppo_core.archive.database import DATABASE_FILE
 from vppo_core.archive.records import JobQuery
 from vppo_core.errors import VPPOError
 from vppo_core.runs.folder import RunFolder
 from vppo_core.spec.status import (
     JobPhase,
 )
-from vppo_services.api.__main__ import DATABASE_FILE
 
 WARM_SECONDS = 2.0
 

@@ -18,7 +18,7 @@ from benchmarks.control_load import (
     Target,
 )
 from vppo_core.archive.cursor import Position
-from vppo_core.archive.database import Database, open_database
+from vppo_core.archive.database import DATABASE_FILE, Database, open_database
 from vppo_core.archive.jobs import create_job, write_plan
 from vppo_core.archive.records import JobRecord
 from vppo_core.archive.tables import job_tags, jobs
@@ -34,7 +34,6 @@ from vppo_core.spec.status import (
     Progress,
     VPPOJobStatus,
 )
-from vppo_services.api.__main__ import DATABASE_FILE
 
 JOB = Path(__file__).parents[1] / "helm" / "examples" / "demo-vppo.yaml"
 # One caller plays many; the limits of one are not what is measured.

@@ -23,12 +23,12 @@ from vppo_core.kube.api import KubeApi
 from vppo_core.kube.client import KubeClient
 from vppo_core.kube.errors import KubeError, KubeForbiddenError, KubeNotFoundError
 from vppo_core.spec.platform import PlatformSpec
+from vppo_core.spec.platform_file import load_cluster_platform
 from vppo_operator.crd_age import crd_trouble
 from vppo_operator.handlers import kopf_settings, registry_of
 from vppo_operator.health import Health
 from vppo_operator.lease import RETRY_SECONDS, Lease
 from vppo_operator.metrics import CONTENT_TYPE, OperatorMetrics
-from vppo_operator.platform_watch import load_cluster
 from vppo_operator.program import Operator, notes_of, serve_health, utc_now
 from vppo_operator.resync import list_jobs, own_namespace, served_kinds
 from vppo_operator.settings import OperatorSettings, read_kubeconfig, read_settings
@@ -53,7 +53,7 @@ def main() -> int:
         # It tells of every event of every pod that a handler took note of it.
         logging.getLogger("kopf").setLevel(logging.WARNING)
         logging.getLogger("kopf.objects").setLevel(logging.WARNING)  # a line for every event
-        platform = load_cluster(settings.platform_file)
+        platform = load_cluster_platform(settings.platform_file)
         api = KubeClient.from_environment(kubeconfig=read_kubeconfig())
         return asyncio.run(_run(settings, platform, api))
     except (VPPOError, OSError, ssl.SSLError) as error:

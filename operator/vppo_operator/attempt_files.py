@@ -51,14 +51,13 @@ class Mirror:
     def files(self, uid: str, index: int) -> AttemptFiles:
         """What the mirror has of an attempt."""
         run = self.folder(uid)
-        paths = (run.progress(index), run.output(index), run.launched(index))
         return AttemptFiles(
             was_launched=run.launched(index).exists(),
             stop=StopFile.read(run.stop(index)),
             progress=ProgressFile.read(run.progress(index)),
             exit=ExitFile.read(run.exit(index)),
             last_words=last_words(run.output(index)),
-            last_sign=last_sign(paths),
+            last_sign=last_sign(run.signs(index)),
         )
 
     def note_launch(self, uid: str, index: int) -> None:

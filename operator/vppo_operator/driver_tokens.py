@@ -7,7 +7,7 @@ from typing import Final
 
 from vppo_core.kube.api import KubeApi
 from vppo_core.kube.kinds import TOKEN_REVIEWS
-from vppo_core.runs.protocol import TOKEN_AUDIENCE
+from vppo_core.spec.cluster import token_audience
 
 _TRUSTED_SECONDS: Final = 60.0
 _REFUSED_SECONDS: Final = 5.0
@@ -38,7 +38,7 @@ class DriverTokens:
             UnauthorizedError, OtherSenderError: it is not.
             KubeError: the API server does not answer, or this program may not ask it.
         """
-        audience = TOKEN_AUDIENCE.format(namespace=namespace, job=job)
+        audience = token_audience(namespace, job)
         user = self._user(token, audience) if token else ""
         if not user:
             raise UnauthorizedError(

@@ -5,24 +5,9 @@ from pathlib import Path
 
 from vppo_core.errors import InvalidSpecError
 from vppo_core.spec.platform import PlatformSpec
-from vppo_core.spec.platform_file import load_platform
+from vppo_core.spec.platform_file import load_cluster_platform
 
 _log = logging.getLogger(__name__)
-
-
-def load_cluster(path: Path) -> PlatformSpec:
-    """The platform of a cluster.
-
-    Raises:
-        InvalidSpecError: one line for each thing that is wrong.
-    """
-    platform = load_platform(path)
-    if platform.cluster is None:
-        raise InvalidSpecError(
-            f"the platform of an operator must have `cluster`, got none in '{path}'; "
-            "write at least cluster.image"
-        )
-    return platform
 
 
 class PlatformWatch:
@@ -42,7 +27,7 @@ class PlatformWatch:
             return None
         self._stamp = stamp
         try:
-            platform = load_cluster(self._path)
+            platform = load_cluster_platform(self._path)
         except InvalidSpecError as error:
             _log.error("the platform stays as it was: %s", error)
             self.notes = (f"the platform file is wrong, the old one is in use: {error}",)

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from vppo_core.errors import InvalidSpecError
-from vppo_core.spec.wording import shown
+from vppo_core.archive.database import DATABASE_FILE
+from vppo_core.spec.settings import refused
 
 
 class OperatorSettings(BaseSettings):
@@ -99,7 +99,7 @@ class OperatorSettings(BaseSettings):
         """Address of the archive; empty where there is none."""
         if self.database_url == "none":
             return ""
-        return self.database_url or f"sqlite:///{self.state.absolute() / 'vppo.db'}"
+        return self.database_url or f"sqlite:///{self.state.absolute() / DATABASE_FILE}"
 
     @property
     def has_receiver(self) -> bool:
@@ -116,20 +116,9 @@ def read_settings(**given: Any) -> OperatorSettings:
     try:
         return OperatorSettings(**given)
     except ValidationError as error:
-        lines = [_line(dict(details)) for details in error.errors(include_url=False)]
-        raise InvalidSpecError("\n".join(lines)) from None
+        raise refused(error, "OPERATOR_") from None
 
 
 def read_kubeconfig() -> str:
     """File that names the cluster; empty means the one that this pod is in."""
     return os.environ.get("KUBECONFIG", "")
-
-
-def _line(details: dict[str, Any]) -> str:
-    if details["type"] == "value_error":
-        return str(details["ctx"]["error"])
-    name = "_".join(str(part) for part in details["loc"]).upper()
-    if details["type"] == "missing":
-        return f"OPERATOR_{name} must be set, got nothing; set it"
-    rule = details["msg"][:1].lower() + details["msg"][1:]
-    return f"OPERATOR_{name} is wrong ({rule}), got {shown(details['input'])}; correct it"

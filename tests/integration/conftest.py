@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration.small_job import small_spec
+
 DEADLINE_SECONDS = 300.0
 GRADER = """
 import os, time
@@ -44,26 +46,7 @@ class Runs:
         (folder / "grader" / "by_length.py").write_text(GRADER)
 
     def spec(self, **sections: dict[str, Any]) -> Path:
-        spec: dict[str, Any] = {
-            "model": {
-                "source": "demo://qwen2.5-vl-untrained",
-                "dtype": "float32",
-                "minPixels": 3136,
-                "maxPixels": 4096,
-            },
-            "data": {"source": "demo://colours", "maxPromptTokens": 128},
-            "rollout": {
-                "engine": "transformers",
-                "groupSize": 4,
-                "promptsPerStep": 4,
-                "maxResponseTokens": 12,
-            },
-            "reward": {"grader": "by_length:grade", "timeoutSeconds": 1.0},
-            "learner": {"numSteps": 4, "promptsPerUpdate": 2, "learningRate": 0.001},
-            "checkpoint": {"everySteps": 1},
-        }
-        for name, values in sections.items():
-            spec[name] = {**spec.get(name, {}), **values}
+        spec = small_spec(timeout_seconds=1.0, num_steps=4, **sections)
         path = self.folder / f"job-{len(self.children)}.yaml"
         document = {"apiVersion": "vppo.io/v1alpha1", "kind": "VPPOJob", "spec": spec}
         path.write_text(yaml.safe_dump(document))

@@ -1,9 +1,14 @@
 """The way to the archive: its database, in today's shape."""
 
+from typing import Final
+
 from vppo_core.archive.migrate import migrate
 from vppo_core.archive.transactions import WAIT_SECONDS, Database, connect
 
-__all__ = ["Database", "open_database"]
+__all__ = ["DATABASE_FILE", "Database", "open_database"]
+
+DATABASE_FILE: Final = "vppo.db"
+"""Name of an archive that is a file of a state folder; API and operator may share it."""
 
 
 def open_database(url: str, *, wait_seconds: float = WAIT_SECONDS) -> Database:

@@ -36,6 +36,17 @@ class NewEvent:
     payload: Mapping[str, Any]
 
 
+def accepted(record: JobRecord) -> NewEvent:
+    """The first event of every job."""
+    return NewEvent(
+        actor=record.owner,
+        kind=AUDIT,
+        reason="Created",
+        message="The job was accepted.",
+        payload={"phase": record.phase},
+    )
+
+
 def add_event(
     db: Database,
     *,

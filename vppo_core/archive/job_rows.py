@@ -73,8 +73,8 @@ def save_job(connection: Connection, held: HeldJob, changes: Mapping[str, Any]) 
         connection,
         before.uid,
         before.created,
-        before=_tags(before, held.queue),
-        after=_tags(after, changes.get("queue", held.queue)),
+        before=tags_of_job(before, held.queue),
+        after=tags_of_job(after, changes.get("queue", held.queue)),
     )
     return after
 
@@ -92,7 +92,8 @@ def _unknown(name: str, uid: str | None) -> JobNotFoundError:
     return JobNotFoundError(f"a job must exist, got {what or 'no name'}; `vppo get` lists them")
 
 
-def _tags(record: JobRecord, queue: str) -> frozenset[str]:
+def tags_of_job(record: JobRecord, queue: str) -> frozenset[str]:
+    """What lists find the job by."""
     return tags_of(
         namespace=record.namespace,
         owner=record.owner,

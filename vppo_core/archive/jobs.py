@@ -7,14 +7,14 @@ from sqlalchemy import Connection
 from sqlalchemy.sql.dml import ReturningInsert
 
 from vppo_core.archive.errors import NameTakenError
-from vppo_core.archive.events import AUDIT, NewEvent, append
+from vppo_core.archive.events import accepted, append
 from vppo_core.archive.idempotency import claim_key
 from vppo_core.archive.job_changes import patch_job, request_deletion
-from vppo_core.archive.job_rows import find_job
+from vppo_core.archive.job_rows import find_job, tags_of_job
 from vppo_core.archive.plans import mark_expired, mark_released, write_plan
 from vppo_core.archive.records import IdempotencyKey, JobRecord
 from vppo_core.archive.tables import jobs
-from vppo_core.archive.tags import tags_of, write_tags
+from vppo_core.archive.tags import write_tags
 from vppo_core.archive.transactions import Database
 from vppo_core.archive.upsert import insert_into
 from vppo_core.spec.job import VPPOJob
@@ -61,14 +61,7 @@ def create_job(
             if earlier is not None:
                 return find_job(connection, "", uid=earlier), True
         _write(connection, record, job.spec.scheduling.queue)
-        accepted = NewEvent(
-            actor=owner,
-            kind=AUDIT,
-            reason="Created",
-            message="The job was accepted.",
-            payload={"phase": record.phase},
-        )
-        append(connection, record, [accepted], now)
+        append(connection, record, [accepted(record)], now)
     return record, False
 
 
@@ -116,14 +109,7 @@ def _write(connection: Connection, record: JobRecord, queue: str) -> None:
             f"metadata.name must not be that of a living job, got '{record.name}'; "
             "choose another name, or delete that job first"
         )
-    tags = tags_of(
-        namespace=record.namespace,
-        owner=record.owner,
-        queue=queue,
-        phase=record.phase,
-        labels=record.labels,
-        annotations=record.annotations,
-    )
+    tags = tags_of_job(record, queue)
     write_tags(connection, record.uid, record.created, before=frozenset(), after=tags)
 
 

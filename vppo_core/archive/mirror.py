@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from vppo_core.archive.errors import JobNotFoundError
-from vppo_core.archive.events import AUDIT, NewEvent, append
+from vppo_core.archive.events import accepted, append
 from vppo_core.archive.job_rows import (
     RECORD_COLUMNS,
     HeldJob,
@@ -14,10 +14,11 @@ from vppo_core.archive.job_rows import (
     hold_job,
     record_of,
     save_job,
+    tags_of_job,
 )
 from vppo_core.archive.records import JobRecord
 from vppo_core.archive.tables import IS_LIVE, jobs
-from vppo_core.archive.tags import tags_of, write_tags
+from vppo_core.archive.tags import write_tags
 from vppo_core.archive.transactions import Database
 from vppo_core.archive.upsert import insert_into
 from vppo_core.spec.hashing import spec_hash
@@ -74,24 +75,10 @@ def _made(connection: Connection, record: JobRecord, now: datetime) -> JobRecord
         "spec_hash": record.spec_hash or spec_hash(record.spec),
     }
     connection.execute(insert_into(connection.dialect.name, jobs).values(values))
-    tags = tags_of(
-        namespace=record.namespace,
-        owner=record.owner,
-        queue=queue,
-        phase=record.phase,
-        labels=record.labels,
-        annotations=record.annotations,
-    )
+    tags = tags_of_job(record, queue)
     write_tags(connection, record.uid, record.created, before=frozenset(), after=tags)
     made = find_job(connection, "", uid=record.uid)
-    created = NewEvent(
-        actor=record.owner,
-        kind=AUDIT,
-        reason="Created",
-        message="The job was accepted.",
-        payload={"phase": record.phase},
-    )
-    append(connection, made, [created], now)
+    append(connection, made, [accepted(record)], now)
     return made
 
 

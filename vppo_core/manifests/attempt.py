@@ -4,15 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from vppo_core.lifecycle.names import attempt_name
-from vppo_core.spec.cluster import STATE_MOUNT, ClusterSpec
+from vppo_core.spec.cluster import STATE_MOUNT, ClusterSpec, token_audience
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
 
 UNKNOWN_UID: Final = "00000000-0000-0000-0000-000000000000"
 """Stands for the uid of a job that nobody has created yet."""
-
-SPEC_MOUNT: Final = "/etc/vppo"
-"""Where `job.json`, `attempt.json` and `ca.crt` lie in every pod."""
 
 TOKEN_MOUNT: Final = "/var/run/secrets/vppo"
 TOKEN_NAME: Final = "token"
@@ -65,4 +62,4 @@ class AttemptRequest:
     @property
     def audience(self) -> str:
         """Audience of the token that its driver reports with."""
-        return f"vppo:{self.namespace}/{self.job.metadata.name}"
+        return token_audience(self.namespace, self.job.metadata.name)

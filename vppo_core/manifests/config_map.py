@@ -4,8 +4,9 @@ import json
 from typing import Final
 
 from vppo_core.kube.api import KubeObject
-from vppo_core.manifests.attempt import SPEC_MOUNT, TOKEN_MOUNT, TOKEN_NAME, AttemptRequest
+from vppo_core.manifests.attempt import TOKEN_MOUNT, TOKEN_NAME, AttemptRequest
 from vppo_core.manifests.labels import metadata_of
+from vppo_core.spec.cluster import SPEC_MOUNT
 from vppo_core.spec.job import ObjectMeta, VPPOJob
 from vppo_core.spec.loading import job_text
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from vppo_core.kube.api import KubeObject
-from vppo_core.manifests.attempt import SPEC_MOUNT, TOKEN_MOUNT, TOKEN_NAME, AttemptRequest
+from vppo_core.manifests.attempt import TOKEN_MOUNT, TOKEN_NAME, AttemptRequest
 from vppo_core.manifests.groups import HEAD, Group, find_pool, nodes_of
 from vppo_core.manifests.labels import ROLE_LABEL, SPOT_LABEL, attempt_labels
-from vppo_core.spec.cluster import STATE_MOUNT, NodePool
+from vppo_core.spec.cluster import DRIVER_METRICS_PORT, SPEC_MOUNT, STATE_MOUNT, NodePool
 
 USER_ID: Final = 1000
 TOKEN_SECONDS: Final = 3600
@@ -21,9 +21,6 @@ LEAST_STORE_MIB: Final = 80
 """Ray takes no smaller object store."""
 
 DRAIN: Final = ("python", "-m", "vppo_services.driver.drain")
-DRIVER_METRICS_PORT: Final = 9464
-"""Where the driver serves `/metrics`, unless the job names a port."""
-
 HEAD_PORTS: Final = {"gcs-server": 6379, "dashboard": 8265, "client": 10_001, "metrics": 8080}
 WORKER_PORTS: Final = {"metrics": 8080}
 ENVIRONMENT: Final = {

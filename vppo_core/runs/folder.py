@@ -91,6 +91,10 @@ class RunFolder:
         """What the attempt wrote to its standard output and error."""
         return self.attempt(index) / "driver.out"
 
+    def signs(self, index: int) -> tuple[Path, ...]:
+        """Files that tell by their age when the attempt lived last."""
+        return self.progress(index), self.output(index), self.launched(index)
+
     def newest_launched(self) -> int:
         """The highest attempt that was ever started; 0 before the first."""
         found = (self.path / "attempts").glob("*/launched")

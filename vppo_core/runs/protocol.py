@@ -11,8 +11,8 @@ from typing import BinaryIO, Final
 from pydantic import ConfigDict
 
 from vppo_core.runs.files import DriverFile, StopFile
+from vppo_core.spec.cluster import SPEC_MOUNT
 
-TOKEN_AUDIENCE: Final = "vppo:{namespace}/{job}"
 REPORT_PATH: Final = "/v1/runs/{namespace}/{job}/{uid}/{attempt}/report"
 FILES_PATH: Final = "/v1/runs/{namespace}/{job}/{uid}/{attempt}/files"
 MAX_PART_BYTES: Final = 2**20
@@ -26,12 +26,9 @@ RESERVED_BYTES: Final = 16 * 2**20
 RESERVED_FILES: Final = 64
 """What vital files may use beyond the two limits: no log may keep an ending from arriving."""
 
-ATTEMPT_FILE: Final = "/etc/vppo/attempt.json"
+ATTEMPT_FILE: Final = f"{SPEC_MOUNT}/attempt.json"
 ATTEMPT_VARIABLE: Final = "VPPO_ATTEMPT_FILE"
 """Variable that names another place of the attempt file."""
-
-METRICS_PORT: Final = 9464
-"""Where `/metrics` of a driver is served in its pod, unless the job names a port."""
 
 UNKNOWN_ATTEMPT: Final = "unknown_attempt"
 """`code` of a 404 that ends an attempt; any other 404 is of a wrong address and does not."""

@@ -9,6 +9,12 @@ from vppo_core.spec.base import SpecModel, Uri
 STATE_MOUNT: Final = "/var/lib/vppo"
 """Where a job's storage is mounted in every pod: `runs/<uid>` and `cache` lie below it."""
 
+SPEC_MOUNT: Final = "/etc/vppo"
+"""Where `job.json`, `attempt.json` and `ca.crt` of an attempt lie in every pod."""
+
+DRIVER_METRICS_PORT: Final = 9464
+"""Where a driver serves `/metrics` in its pod, unless the job names a port."""
+
 PoolName = Annotated[str, Field(max_length=40, pattern=r"^([a-z]([-a-z0-9]*[a-z0-9])?)?$")]
 DnsName = Annotated[str, Field(max_length=253, pattern=r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$")]
 LabelKey = Annotated[
@@ -171,3 +177,8 @@ class ClusterSpec(SpecModel):
         dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str], Field(max_length=64)
     ] = {}  # noqa: RUF012
     """Environment of every pod, by the platform's owner; users write no environment."""
+
+
+def token_audience(namespace: str, job: str) -> str:
+    """Audience of the token that the driver of a job reports with, and of no other."""
+    return f"vppo:{namespace}/{job}"

@@ -42,6 +42,21 @@ def load_platform(path: Path) -> PlatformSpec:
         raise InvalidSpecError("\n".join(lines)) from None
 
 
+def load_cluster_platform(path: Path) -> PlatformSpec:
+    """The platform of a cluster: API and operator share its file.
+
+    Raises:
+        InvalidSpecError: one line for each thing that is wrong.
+    """
+    platform = load_platform(path)
+    if platform.cluster is None:
+        raise InvalidSpecError(
+            f"the platform of a cluster must have `cluster`, got none in '{path}'; "
+            "write at least cluster.image"
+        )
+    return platform
+
+
 def parse_platform(text: str) -> object:
     """The value in a platform file's text.
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import uvicorn
 
-from vppo_core.archive.database import Database, open_database
+from vppo_core.archive.database import DATABASE_FILE, Database, open_database
 from vppo_core.errors import InvalidSpecError, VPPOError
 from vppo_core.spec.platform import PlatformSpec
+from vppo_core.spec.platform_file import load_cluster_platform
 from vppo_services.api.app import create_app
 from vppo_services.api.settings import ApiSettings, StoreKind, read_settings
 from vppo_services.local.launcher import Launcher
@@ -28,7 +29,6 @@ from vppo_services.local.platform import (
 from vppo_services.local.store import SqlJobStore
 from vppo_services.observability.logging import configure
 
-DATABASE_FILE = "vppo.db"
 _SETTINGS = ("job_store", "host", "port", "state", "platform", "token_file", "database")
 
 
@@ -93,7 +93,6 @@ def _serve_cluster(settings: ApiSettings) -> None:
     # A machine without a cluster has no Kubernetes client either.
     from vppo_core.kube.client import KubeClient
     from vppo_services.api.cluster_door import ClusterCallers
-    from vppo_services.cluster.platform import load_cluster_platform
     from vppo_services.cluster.store import KubeJobStore
 
     assert settings.platform is not None, "the settings ask for it"

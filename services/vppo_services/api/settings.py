@@ -9,8 +9,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from vppo_core.errors import InvalidSpecError
-from vppo_core.spec.wording import shown
+from vppo_core.spec.settings import refused
 
 _NAMESPACE: Final = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 LOCAL_NAMESPACE: Final = "default"
@@ -140,8 +139,7 @@ def read_settings(**given: Any) -> ApiSettings:
     try:
         return ApiSettings(**given)
     except ValidationError as error:
-        lines = [_line(dict(details)) for details in error.errors(include_url=False)]
-        raise InvalidSpecError("\n".join(lines)) from None
+        raise refused(error, "API_") from None
 
 
 def is_loopback(host: str) -> bool:
@@ -155,11 +153,3 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
-
-
-def _line(details: dict[str, Any]) -> str:
-    if details["type"] == "value_error":
-        return str(details["ctx"]["error"])
-    name = "_".join(str(part) for part in details["loc"]).upper()
-    rule = details["msg"][:1].lower() + details["msg"][1:]
-    return f"API_{name} is wrong ({rule}), got {shown(details['input'])}; correct it"

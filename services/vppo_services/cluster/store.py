@@ -15,13 +15,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from vppo_core.archive import attempts, checkpoints, events, jobs, usage
+from vppo_core.archive import jobs, usage
 from vppo_core.archive.database import Database
 from vppo_core.archive.errors import JobNotFoundError
 from vppo_core.archive.job_lists import list_jobs
 from vppo_core.archive.records import (
     CheckpointRecord,
-    EventRecord,
     IdempotencyKey,
     JobChanges,
     JobQuery,
@@ -38,7 +37,7 @@ from vppo_core.manifests.check import check_cluster_job
 from vppo_core.manifests.plan import NAME, planned_attempt
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
-from vppo_core.spec.status import AttemptStatus, JobPhase
+from vppo_core.spec.status import JobPhase
 from vppo_services.cluster import checkpoint_places
 from vppo_services.cluster.answers import answered
 from vppo_services.cluster.changing import Changer
@@ -52,6 +51,7 @@ from vppo_services.cluster.queueing import local_queues_of, queue_rows
 from vppo_services.local import checkpoint_verbs
 from vppo_services.local.manifest import manifest_of
 from vppo_services.local.step_times import typical_seconds
+from vppo_services.local.store_history import HistoryStore
 from vppo_services.local.store_runs import RunStore
 from vppo_services.local.store_webhooks import WebhookStore
 
@@ -59,7 +59,7 @@ PROBE: Final = "vppo-is-ready"
 """Name of no job: asking for it tells whether the API server answers."""
 
 
-class KubeJobStore(RunStore, WebhookStore):
+class KubeJobStore(RunStore, HistoryStore, WebhookStore):
     """Jobs of one namespace of a cluster, their history and what they left behind.
 
     Every method may be called from several threads, and several processes may serve one cluster.
@@ -181,18 +181,6 @@ class KubeJobStore(RunStore, WebhookStore):
         record = self._changer.delete(self._namespace, name, actor=actor, now=self._clock())
         self._live.forget(self._namespace)
         return record
-
-    def events(self, uid: str, *, after: int = 0, limit: int = 100) -> Sequence[EventRecord]:
-        """Events of a job with a higher `seq`, oldest first."""
-        return events.events_after(self._db, uid, after=after, limit=limit)
-
-    def attempts(self, uid: str) -> Sequence[AttemptStatus]:
-        """Every attempt, oldest first."""
-        return attempts.attempts_of(self._db, uid)
-
-    def checkpoints(self, uid: str) -> Sequence[CheckpointRecord]:
-        """Checkpoints that exist, oldest first."""
-        return checkpoints.checkpoints_of(self._db, uid)
 
     def promote_checkpoint(self, name: str, step: int, *, actor: str) -> CheckpointRecord:
         """Keep a checkpoint in an object store for good.

@@ -4,7 +4,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from vppo_core.runs.protocol import METRICS_PORT
+from vppo_core.spec.cluster import DRIVER_METRICS_PORT
 from vppo_core.spec.job import VPPOJob, VPPOJobSpec
 from vppo_services.data.prompts import PromptFactory
 from vppo_services.data.quarantine import Quarantine
@@ -113,7 +113,7 @@ def _tracker(asked: Opening, *, resumed_step: int) -> Tracker:
     tracking, host = asked.job.spec.tracking, "127.0.0.1"
     if asked.is_on_cluster:
         host = "0.0.0.0"
-        port = tracking.metrics_port or METRICS_PORT
+        port = tracking.metrics_port or DRIVER_METRICS_PORT
         tracking = tracking.model_copy(update={"metrics_port": port})
     name = asked.job.metadata.name
     return Tracker.open(asked.folder, tracking, job=name, resumed_step=resumed_step, host=host)

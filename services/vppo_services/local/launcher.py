@@ -79,7 +79,7 @@ class Launcher:
             exit=report,
             exit_code=self._processes.exit_code(mark_of(uid, index)) if is_mute else None,
             last_words=last_words(run.output(index)) if is_mute else "",
-            last_sign=_last_sign(run, index) if not is_live else None,
+            last_sign=last_sign(run.signs(index)) if not is_live else None,
         )
 
     def start(self, job: VPPOJob, *, uid: str, index: int, resume: bool, devices: str = "") -> bool:
@@ -157,7 +157,3 @@ class Launcher:
         if pid is None or run.newest_launched() != index:
             return None
         return pid if self._processes.is_driver(pid, run.path) else None
-
-
-def _last_sign(run: RunFolder, index: int) -> datetime | None:
-    return last_sign((run.progress(index), run.output(index), run.launched(index)))

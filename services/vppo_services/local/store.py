@@ -7,12 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from vppo_core.archive import attempts, checkpoints, events, job_lists, jobs, usage
+from vppo_core.archive import job_lists, jobs, usage
 from vppo_core.archive.database import Database
 from vppo_core.archive.errors import NameTakenError
 from vppo_core.archive.records import (
     CheckpointRecord,
-    EventRecord,
     IdempotencyKey,
     JobChanges,
     JobQuery,
@@ -25,13 +24,14 @@ from vppo_core.lifecycle.offers import NAMESPACE, check_job, check_priority, que
 from vppo_core.spec.hashing import spec_hash
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
-from vppo_core.spec.status import AttemptStatus, JobPhase
+from vppo_core.spec.status import JobPhase
 from vppo_services.local import checkpoint_verbs
 from vppo_services.local.launch_plan import DRIVER, planned_process
 from vppo_services.local.launcher import Launcher
 from vppo_services.local.manifest import manifest_of
 from vppo_services.local.reading import Observer
 from vppo_services.local.step_times import typical_seconds
+from vppo_services.local.store_history import HistoryStore
 from vppo_services.local.store_runs import RunStore
 from vppo_services.local.store_webhooks import WebhookStore
 from vppo_services.local.submitting import body_hash, new_name
@@ -39,7 +39,7 @@ from vppo_services.local.submitting import body_hash, new_name
 NAME_TRIES: Final = 5
 
 
-class SqlJobStore(RunStore, WebhookStore):
+class SqlJobStore(RunStore, HistoryStore, WebhookStore):
     """Jobs, their history and what they left behind, on one machine.
 
     Every method may be called from several threads, and several processes may share one state.
@@ -167,18 +167,6 @@ class SqlJobStore(RunStore, WebhookStore):
         record = jobs.request_deletion(self._db, name, actor=actor, now=self._clock())
         self._wake()
         return record
-
-    def events(self, uid: str, *, after: int = 0, limit: int = 100) -> Sequence[EventRecord]:
-        """Events of a job with a higher `seq`, oldest first."""
-        return events.events_after(self._db, uid, after=after, limit=limit)
-
-    def attempts(self, uid: str) -> Sequence[AttemptStatus]:
-        """Every attempt, oldest first."""
-        return attempts.attempts_of(self._db, uid)
-
-    def checkpoints(self, uid: str) -> Sequence[CheckpointRecord]:
-        """Checkpoints that exist, oldest first."""
-        return checkpoints.checkpoints_of(self._db, uid)
 
     def promote_checkpoint(self, name: str, step: int, *, actor: str) -> CheckpointRecord:
         """Keep a checkpoint for good.

@@ -13,6 +13,7 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+from tests.integration.small_job import small_spec
 from tests.sim.receiver_server import ReceiverServer
 from vppo_core.runs.folder import RunFolder
 from vppo_core.runs.protocol import AttemptFile
@@ -70,27 +71,7 @@ class Pods:
         (folder / "token").write_text("good")
 
     def spec(self, **sections: dict[str, Any]) -> dict[str, Any]:
-        spec: dict[str, Any] = {
-            "model": {
-                "source": "demo://qwen2.5-vl-untrained",
-                "dtype": "float32",
-                "minPixels": 3136,
-                "maxPixels": 4096,
-            },
-            "data": {"source": "demo://colours", "maxPromptTokens": 128},
-            "rollout": {
-                "engine": "transformers",
-                "groupSize": 4,
-                "promptsPerStep": 4,
-                "maxResponseTokens": 12,
-            },
-            "reward": {"grader": "by_length:grade", "timeoutSeconds": 5.0},
-            "learner": {"numSteps": 2, "promptsPerUpdate": 2, "learningRate": 0.001},
-            "checkpoint": {"everySteps": 1},
-        }
-        for name, values in sections.items():
-            spec[name] = {**spec.get(name, {}), **values}
-        return spec
+        return small_spec(timeout_seconds=5.0, num_steps=2, **sections)
 
     def start(self, spec: dict[str, Any], output: Path, uid: str, attempt: int = 1) -> Any:
         """The entrypoint of an attempt; its run folder in the operator is `mirror(uid)`."""

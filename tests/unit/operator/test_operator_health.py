@@ -19,9 +19,10 @@ from vppo_core.kube.kinds import (
 )
 from vppo_core.spec.crd import vppojob_crd
 from vppo_core.spec.platform import PlatformSpec
+from vppo_core.spec.platform_file import load_cluster_platform
 from vppo_operator.crd_age import crd_trouble, missing_fields
 from vppo_operator.health import CANARY_SECONDS, Health
-from vppo_operator.platform_watch import PlatformWatch, load_cluster
+from vppo_operator.platform_watch import PlatformWatch
 from vppo_operator.program import Operator
 from vppo_operator.resync import served_kinds
 from vppo_operator.settings import OperatorSettings
@@ -92,13 +93,13 @@ def test_a_platform_needs_a_cluster(tmp_path: Path) -> None:
     path = tmp_path / "platform.yaml"
     path.write_text("pools: [{name: gpu}]\nqueues: [{name: q, pool: gpu}]\n")
     with pytest.raises(InvalidSpecError, match="cluster"):
-        load_cluster(path)
+        load_cluster_platform(path)
 
 
 def test_a_changed_platform_is_told_once_and_a_wrong_one_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "platform.yaml"
     path.write_text(PLATFORM)
-    watch = PlatformWatch(path, load_cluster(path))
+    watch = PlatformWatch(path, load_cluster_platform(path))
     assert watch.changed() is None
     path.write_text(PLATFORM.replace("vppo:1", "vppo:22"))
     changed = watch.changed()
@@ -128,7 +129,9 @@ def test_an_operator_finds_jobs_by_itself_and_stops_when_told(tmp_path: Path) ->
     settings = OperatorSettings(platform_file=path, state=tmp_path, workers=2)
 
     async def live() -> Operator:
-        operator = Operator(settings, server, db=None, platform=load_cluster(path), canary=None)
+        operator = Operator(
+            settings, server, db=None, platform=load_cluster_platform(path), canary=None
+        )
         await operator.start()
         deadline = time.monotonic() + 30
         while not operator.health().is_ready and time.monotonic() < deadline:

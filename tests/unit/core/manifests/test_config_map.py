@@ -8,9 +8,9 @@ import pytest
 from tests.unit.core.manifests.attempts import UID, cpu_platform, h100_platform, job_of, request_of
 from vppo_core.lifecycle.actions import StartAttempt
 from vppo_core.lifecycle.doing import job_of_attempt
-from vppo_core.manifests.attempt import SPEC_MOUNT
 from vppo_core.manifests.config_map import config_map
 from vppo_core.runs.protocol import ATTEMPT_FILE, AttemptFile
+from vppo_core.spec.cluster import SPEC_MOUNT
 from vppo_core.spec.hashing import differences
 from vppo_core.spec.loading import load_job
 

@@ -6,7 +6,7 @@ from tests.unit.core.manifests.attempts import cpu_platform, h100_platform, job_
 from vppo_core.manifests.disruption import disruption_budget
 from vppo_core.manifests.network_policy import network_policy
 from vppo_core.manifests.rayjob import ray_job
-from vppo_core.runs.protocol import METRICS_PORT
+from vppo_core.spec.cluster import DRIVER_METRICS_PORT
 
 OWN_PODS = {"podSelector": {"matchLabels": {"vppo.io/job": "demo", "vppo.io/attempt": "2"}}}
 
@@ -29,7 +29,7 @@ def test_others_reach_the_dashboard_or_metrics_only() -> None:
         "podSelector": {"matchLabels": {"app.kubernetes.io/component": "kuberay-operator"}},
     }
     assert ports(spec["ingress"][1:], kuberay) == [8265]
-    assert METRICS_PORT in ports(spec["ingress"][1:], {"namespaceSelector": {}})
+    assert DRIVER_METRICS_PORT in ports(spec["ingress"][1:], {"namespaceSelector": {}})
     assert all(rule["from"] == [OWN_PODS] or "ports" in rule for rule in spec["ingress"])
 
 

@@ -7,7 +7,6 @@ import pytest
 from tests.unit.core.manifests.attempts import cpu_platform, h100_platform, job_of, request_of
 from vppo_core.manifests.attempt import AttemptRequest
 from vppo_core.manifests.rayjob import ray_job
-from vppo_core.runs import protocol
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
 
@@ -80,8 +79,7 @@ def test_every_pod_is_labelled_with_job_attempt_and_role(role: str) -> None:
 def test_only_the_head_has_a_token_and_it_is_for_the_receiver() -> None:
     found = pods(GPU_JOB, cpu_platform())
     [source] = volume(found["head"], "token")["projected"]["sources"]
-    audience = protocol.TOKEN_AUDIENCE.format(namespace="team", job="demo")
-    assert source["serviceAccountToken"]["audience"] == audience
+    assert source["serviceAccountToken"]["audience"] == "vppo:team/demo"
     names = {role: {one["name"] for one in pod["volumes"]} for role, pod in found.items()}
     assert [role for role, volumes in names.items() if "token" in volumes] == ["head"]
 
@@ -163,6 +161,6 @@ def test_metrics_of_the_driver_have_a_port() -> None:
         listed = container(pods(job, cpu_platform())["head"])["ports"]
         return {one["name"]: one["containerPort"] for one in listed}
 
-    assert ports(job_of())["driver"] == protocol.METRICS_PORT
+    assert ports(job_of())["driver"] == 9464
     assert ports(job_of(tracking={"metricsPort": 9999}))["driver"] == 9999
     assert ports(job_of()).items() >= {"dashboard": 8265, "metrics": 8080}.items()

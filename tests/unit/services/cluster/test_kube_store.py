@@ -22,10 +22,9 @@ from vppo_core.kube.errors import (
     KubeNotFoundError,
     KubeUnavailableError,
 )
-from vppo_core.kube.kinds import LOCAL_QUEUES, VPPO_JOBS
+from vppo_core.kube.kinds import VPPO_JOBS
 from vppo_core.spec.status import JobPhase
 from vppo_services.api.job_store import JobStore
-from vppo_services.cluster.creation import Request
 from vppo_services.cluster.store import KubeJobStore
 
 KEY = IdempotencyKey(tenant="ann", key="k-1")
@@ -267,41 +266,3 @@ def test_a_page_holds_no_more_than_it_may(cluster: Any, job_named: Any) -> None:
     assert [one.name for one in page.items] == ["j3", "j2", "j1"]
     rest = cluster.store.list_jobs(JobQuery(limit=3, cursor=page.next_cursor))
     assert ([one.name for one in rest.items], rest.next_cursor) == (["j0"], None)
-
-
-def test_kueue_knows_how_full_its_queues_are(cluster: Any, job_named: Any) -> None:
-    status = {"pendingWorkloads": 3, "reservingWorkloads": 2}
-    meta = {"name": "night", "namespace": "default"}
-    cluster.server.store.put(LOCAL_QUEUES, {"metadata": meta, "status": status})
-    platform = cluster.store.platform
-    with_kueue = platform.cluster.model_copy(update={"kueue": True})
-    cluster.store._platform = platform.model_copy(update={"cluster": with_kueue})
-    cluster.store.create(job_named("a"), owner="ann")
-    rows = [(one["name"], one["waiting"], one["running"]) for one in cluster.store.queues()]
-    assert rows == [("default", 1, 0), ("night", 3, 2)]
-    cluster.server.not_served.add(LOCAL_QUEUES)
-    assert [one["waiting"] for one in cluster.store.queues()] == [1, 0]
-
-
-def test_a_plan_shows_the_ray_job(cluster: Any, job_named: Any) -> None:
-    plan = cluster.store.plan_process(job_named())
-    assert plan["kind"] == "RayJob"
-    assert "RayJob" in {one["kind"] for one in plan["objects"]}
-    assert cluster.server.writes() == []
-
-
-def test_a_manifest_names_the_image(cluster: Any, job_named: Any) -> None:
-    made, _ = cluster.store.create(job_named("a"), owner="ann")
-    cluster.settle()
-    assert cluster.store.manifest(made.uid)["image"] == "registry.example/vppo:1"
-
-
-def test_the_same_request_has_the_same_hashes(cluster: Any, job_named: Any) -> None:
-    def hashes(**more: Any) -> tuple[str, str]:
-        facts = {"job": job_named("a"), "owner": "ann", "key": KEY, "now": cluster.clock()} | more
-        request = Request(**facts)
-        return request.key_hash, request.body_hash
-
-    assert hashes() == hashes(owner="bob")
-    assert hashes()[0] != hashes(key=IdempotencyKey(tenant="bob", key="k-1"))[0]
-    assert hashes()[1] != hashes(job=job_named("a", seed=1))[1]
