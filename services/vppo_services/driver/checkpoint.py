@@ -1,5 +1,8 @@
 """What a restart needs: weights, optimizer, data cursor, carried groups; saved without a pause.
 
+The metrics of all steps lie beside it: a run folder may die with its machine, and nobody wants a
+curve with a hole in it.
+
 All random numbers of a run are pure functions of its seed and of counters (prompt, visit, sample),
 so the counters are the state of every generator, masks included.
 """
@@ -10,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -25,9 +29,12 @@ from vppo_services.driver.fleet import Fleet
 from vppo_services.driver.groups import Group, GroupArrays
 from vppo_services.driver.saved import SavedCheckpoint
 from vppo_services.driver.store import COMPLETE, CheckpointStore
+from vppo_services.observability.record import history, restore_history
 from vppo_services.transport.refs import put
 
 _log = logging.getLogger(__name__)
+
+HISTORY = "metrics.jsonl.gz"
 _KINDS = {
     "prompts": PromptBatch,
     "trajectories": TrajectoryBatch,
@@ -55,6 +62,7 @@ class Checkpoints:
         fleet: Fleet,
         feed: PromptFeed,
         *,
+        metrics_file: Path,
         job_json: str,
         attempt: int,
         on_complete: Callable[[SavedCheckpoint], None],
@@ -62,6 +70,7 @@ class Checkpoints:
         """Save and restore `fleet` and `feed`.
 
         Args:
+            metrics_file: the run's `metrics.jsonl`.
             job_json: the job object, which is stored beside each checkpoint.
             attempt: number of the attempt that saves.
             on_complete: called with each checkpoint once it counts.
@@ -69,6 +78,7 @@ class Checkpoints:
         self._store = store
         self._fleet = fleet
         self._feed = feed
+        self._metrics_file = metrics_file
         self._job_json = job_json
         self._attempt = attempt
         self._on_complete = on_complete
@@ -112,6 +122,7 @@ class Checkpoints:
         self._writing = None
         try:
             self._fleet.on_learners("finish_save", step=step)
+            self._store.write(step, HISTORY, history(self._metrics_file, last_step=step))
             saved = SavedCheckpoint(
                 step=step,
                 uri=self._store.uri(step),
@@ -137,6 +148,7 @@ class Checkpoints:
         saved = json.loads(self._store.read(step, "driver.json"))
         self._fleet.on_learners("restore", f"{self._store.uri(step)}/learner", step=step)
         self._feed.restore(saved["feed"])
+        self._restore_history(step)
         self.last_step = self.started = step
         carried = [self._read_group(step, index) for index in range(saved["carried"])]
         return RunState(**saved["run"]), carried
@@ -167,6 +179,17 @@ class Checkpoints:
         }
         self._store.write(step, "driver.json", json.dumps(saved, indent=1).encode())
         self._store.write(step, "job.json", self._job_json.encode())
+
+    def _restore_history(self, step: int) -> None:
+        try:
+            added = restore_history(self._metrics_file, self._store.read(step, HISTORY))
+        except FileNotFoundError:
+            return  # a checkpoint of an earlier version
+        except OSError as error:
+            _log.warning("the metrics beside checkpoint %d were not read: %s", step, error)
+            return
+        if added:
+            _log.info("metrics of %d steps were taken from the checkpoint of step %d", added, step)
 
     def _read_group(self, step: int, index: int) -> Group:
         read: dict[str, Any] = {

@@ -23,7 +23,7 @@ from vppo_services.driver.run import Run, as_text
 from vppo_services.driver.spotlight import Spotlight
 from vppo_services.driver.store import CheckpointStore
 from vppo_services.evaluation.questions import held_out
-from vppo_services.observability.tracker import Tracker
+from vppo_services.observability.tracker import METRICS_FILE, Tracker
 from vppo_services.policy.loading import check_model
 from vppo_services.policy.settings import load_processor
 from vppo_services.transport.node import start_ray
@@ -80,6 +80,7 @@ def open_run(asked: Opening) -> Run:
         store,
         fleet,
         feed,
+        metrics_file=folder / METRICS_FILE,
         job_json=as_text(job_object),
         attempt=asked.attempt.number,
         on_complete=asked.attempt.saved,

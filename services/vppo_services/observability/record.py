@@ -1,9 +1,12 @@
 """The metrics of one step, checked against the catalogue, and their file `metrics.jsonl`."""
 
+import gzip
 import json
 import math
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -63,15 +66,49 @@ def cut_steps(path: Path, *, last_step: int) -> None:
     """Remove the lines of steps above `last_step`, and a torn one; atomic."""
     if not path.exists():
         return
-    kept = [line for line in _lines(path) if line["step"] <= last_step]
-    write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+    write_atomically(path, _text(line for line in _lines(path) if line["step"] <= last_step))
+
+
+def history(path: Path, *, last_step: int) -> bytes:
+    """The lines of a `metrics.jsonl` up to `last_step`, compressed, to lie beside a checkpoint."""
+    return gzip.compress(_text(line for line in _lines(path) if line["step"] <= last_step).encode())
+
+
+def restore_history(path: Path, compressed: bytes) -> int:
+    """Put what `history` gave back into `path`: its steps as it has them, all others as they are.
+
+    Returns:
+        How many steps the file had no line of.
+
+    Raises:
+        OSError: the file cannot be replaced, or `compressed` is damaged; the old file stands.
+    """
+    try:
+        saved = _parsed(gzip.decompress(compressed).decode(errors="replace"))
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"the history is cut short or damaged: {error}") from error
+    present = _lines(path)
+    steps = {line["step"] for line in saved}
+    lines = saved + [line for line in present if line["step"] not in steps]
+    lines.sort(key=itemgetter("step"))
+    if lines != present:
+        write_atomically(path, _text(lines))
+    return len(steps - {line["step"] for line in present})
+
+
+def _text(lines: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(line) + "\n" for line in lines)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
     if not path.exists():
-        return lines
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        return []
+    return _parsed(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def _parsed(content: str) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    for text in content.splitlines():
         try:
             line = json.loads(text)
         except json.JSONDecodeError:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from vppo_core.runs.files import ExitFile, ProgressFile, StopFile, checkpoint_lines, write_json
+from vppo_services.observability.record import cut_steps
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -71,7 +72,8 @@ def test_every_role_lands_on_its_own_node_and_the_operator_has_the_whole_run(
 def test_a_head_that_was_restarted_goes_on_and_stops_when_the_operator_asks(
     pods: Any, cluster: Any, tmp_path: Path
 ) -> None:
-    """Its volume died with it; checkpoints lie elsewhere, the history is at the operator."""
+    """Its volume died with it; checkpoints lie elsewhere, the history is at the operator, but for
+    the last steps, which it was never told of."""
     for role in ("reward", "dependency", "learner", "rollout"):
         cluster.add(role)
     spec = pods.spec(
@@ -85,6 +87,7 @@ def test_a_head_that_was_restarted_goes_on_and_stops_when_the_operator_asks(
     child.wait(30)
     before = ProgressFile.read(there.progress(1))
     shutil.rmtree(output)
+    cut_steps(there.metrics, last_step=1)
 
     child = pods.start(spec, output, "uid-2")
     last = max(int(p.parent.name[5:]) for p in (tmp_path / "checkpoints").glob("*/COMPLETE"))

@@ -1,14 +1,16 @@
 """Saving never stops a run: what fails is counted, and the last good checkpoint stands."""
 
+import gzip
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vppo_core.errors import CheckpointError
-from vppo_services.driver.checkpoint import Checkpoints, RunState
+from vppo_services.driver.checkpoint import HISTORY, Checkpoints, RunState
 from vppo_services.driver.saved import SavedCheckpoint
 from vppo_services.driver.store import CheckpointStore
+from vppo_services.observability.record import read_steps
 
 
 class FakeFleet:
@@ -58,6 +60,7 @@ def parts(tmp_path: Path) -> tuple[Checkpoints, FakeFleet, FakeFeed, CheckpointS
         store,
         fleet,  # type: ignore[arg-type]
         feed,  # type: ignore[arg-type]
+        metrics_file=tmp_path / "metrics.jsonl",
         job_json="{}",
         attempt=3,
         on_complete=feed.completed.append,
@@ -105,6 +108,38 @@ def test_what_was_saved_comes_back(parts: Parts, tmp_path: Path) -> None:
     assert restored == (state(3), [])
     assert feed.cursor == 41
     assert fleet.restored == [f"{tmp_path}/step-000003/learner"]
+
+
+def test_the_curve_survives_the_run_folder(parts: Parts, tmp_path: Path) -> None:
+    """The operator's copy lacks step 2, whose checkpoint was complete when the machine died."""
+    checkpoints, *_ = parts
+    curve = tmp_path / "metrics.jsonl"
+    curve.write_text('{"step": 1, "reward_mean": 0.5}\n{"step": 2, "reward_mean": 0.75}\n')
+    checkpoints.start(state(2), [])
+    with curve.open("a") as file:
+        file.write('{"step": 3}\n')
+    checkpoints.settle(wait=True)
+    curve.write_text('{"step": 1, "reward_mean": 0.5}\n')
+    checkpoints.restore()
+    assert read_steps(curve) == [
+        {"step": 1, "reward_mean": 0.5},
+        {"step": 2, "reward_mean": 0.75},
+    ]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no gzip", gzip.compress(b'{"step": 1}\n')[:20]])
+def test_a_checkpoint_whose_curve_is_missing_or_damaged_is_restored_without_it(
+    parts: Parts, tmp_path: Path, content: bytes | None
+) -> None:
+    checkpoints, *_ = parts
+    curve = tmp_path / "metrics.jsonl"
+    curve.write_text('{"step": 1}\n')
+    checkpoints.start(state(1), [])
+    checkpoints.settle(wait=True)
+    kept = tmp_path / "step-000001" / HISTORY
+    kept.unlink() if content is None else kept.write_bytes(content)
+    assert checkpoints.restore() == (state(1), [])
+    assert curve.read_text() == '{"step": 1}\n'
 
 
 def test_a_run_without_a_complete_checkpoint_starts_anew(parts: Parts) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from vppo_core.runs.writing import append_line
-from vppo_services.observability.record import StepRecord, cut_steps, read_steps
+from vppo_services.observability.record import (
+    StepRecord,
+    cut_steps,
+    history,
+    read_steps,
+    restore_history,
+)
 
 
 def test_values_that_are_not_finite_are_set_apart() -> None:
@@ -45,3 +51,27 @@ def test_steps_after_the_checkpoint_and_a_torn_line_are_cut(tmp_path: Path) -> N
 def test_a_file_that_does_not_exist_reads_as_no_steps(tmp_path: Path) -> None:
     cut_steps(tmp_path / "none.jsonl", last_step=1)
     assert read_steps(tmp_path / "none.jsonl") == []
+
+
+def test_a_history_is_the_truth_of_its_steps_and_leaves_all_others(tmp_path: Path) -> None:
+    """Step 2 was trained twice; the weights are those of the second time."""
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 2, "evaluation_accuracy": 1}\n{"step": 2, "reward_mean": 2}\n')
+    saved = history(path, last_step=2)
+    path.write_text('{"step": 1}\n{"step": 2, "reward_mean": 0}\n{"step": 3}\n{"st')
+    assert restore_history(path, saved) == 0
+    assert read_steps(path) == [
+        {"step": 1},
+        {"step": 2, "evaluation_accuracy": 1, "reward_mean": 2},
+        {"step": 3},
+    ]
+    path.unlink()
+    assert restore_history(path, saved) == 1
+
+
+def test_a_damaged_history_leaves_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1}\n')
+    with pytest.raises(OSError, match="cut short"):
+        restore_history(path, history(path, last_step=1)[:-4])
+    assert path.read_text() == '{"step": 1}\n'
