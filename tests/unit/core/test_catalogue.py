@@ -2,25 +2,40 @@ import re
 
 import pytest
 
-from vppo_core.catalogue import METRICS, STAGES, Kind, labelled, metric, mlflow_name, parse
+from vppo_core.catalogue import (
+    EVERY,
+    METRICS,
+    STAGES,
+    Kind,
+    Page,
+    labelled,
+    metric,
+    mlflow_name,
+    parse,
+)
 
-ROOMS = {"driver", "rollout", "reward", "dependency", "learner", "data", "evaluation"}
+ENGINE = {"driver", "rollout", "reward", "dependency", "learner", "data", "evaluation"}
+ROOMS = ENGINE | {"observability", "transport", "jobs", "operator", "api"}
 
 
 def test_every_metric_has_its_own_names() -> None:
-    entries = METRICS.values()
-    for names in (
-        {entry.key for entry in entries},
-        {entry.name for entry in entries},
-        {entry.mlflow_key for entry in entries},
-    ):
-        assert len(names) == len(entries)
+    assert len({entry.name for entry in EVERY.values()}) == len(EVERY)
+    assert len({entry.mlflow_key for entry in METRICS.values()}) == len(METRICS)
+    for key, entry in EVERY.items():
+        assert key == entry.key
+        assert (key in METRICS) is bool(entry.mlflow_key)
 
 
-@pytest.mark.parametrize("entry", METRICS.values(), ids=lambda entry: entry.key)
+def test_what_rays_agent_exports_is_found_under_another_name() -> None:
+    entry = EVERY["replica_calls"]
+    assert (entry.page, entry.series) == (Page.ROLES, "ray_vppo_replica_calls_total")
+    assert EVERY["reward_mean"].series == "vppo_reward_mean"
+
+
+@pytest.mark.parametrize("entry", EVERY.values(), ids=lambda entry: entry.key)
 def test_names_follow_the_conventions_of_prometheus_and_mlflow(entry) -> None:
     assert re.fullmatch(r"vppo_[a-z0-9_]+", entry.name)
-    assert re.fullmatch(r"[a-z]+/[a-z0-9_]+", entry.mlflow_key)
+    assert re.fullmatch(r"[a-z]+/[a-z0-9_]+|", entry.mlflow_key)
     assert entry.name.endswith("_total") is (entry.kind is Kind.COUNTER)
     if entry.unit in ("seconds", "bytes", "nats"):
         assert entry.unit in entry.name.split("_")
@@ -28,11 +43,11 @@ def test_names_follow_the_conventions_of_prometheus_and_mlflow(entry) -> None:
     assert list(entry.buckets) == sorted(entry.buckets)
 
 
-@pytest.mark.parametrize("entry", METRICS.values(), ids=lambda entry: entry.key)
+@pytest.mark.parametrize("entry", EVERY.values(), ids=lambda entry: entry.key)
 def test_every_metric_is_explained_and_owned(entry) -> None:
     assert entry.help.endswith(".")
     assert entry.unit
-    assert entry.owner in ROOMS | {"observability"}
+    assert entry.owner in ROOMS
 
 
 def test_an_unknown_key_is_named_with_its_nearest_neighbour() -> None:
