@@ -24,13 +24,19 @@ from vppo_core.kube.kinds import PODS, Kind
 
 PAGE: Final = 500
 TIMEOUT_SECONDS: Final = 30
+CONNECTIONS: Final = 64
+"""Kept open at most; one that more threads ask for is made anew for each call."""
+
+_EXPIRED: Final = 410
+"""A list that was begun before the server forgot what was then: it has to begin again."""
+
 _KINDS_OF_ERROR: Final[dict[int, type[KubeError]]] = {
     400: BadObjectError,
     401: KubeForbiddenError,
     403: KubeForbiddenError,
     404: KubeNotFoundError,
     409: KubeConflictError,
-    410: KubeUnavailableError,  # a list that took too long: begin again
+    _EXPIRED: KubeUnavailableError,
     422: BadObjectError,
     429: KubeUnavailableError,
 }
@@ -67,6 +73,7 @@ class KubeClient:
                 "set KUBECONFIG"
             ) from None
         settings.retries = False
+        settings.connection_pool_maxsize = CONNECTIONS
         return cls(client.ApiClient(settings))
 
     def get(self, kind: Kind, namespace: str, name: str) -> KubeObject | None:
@@ -82,6 +89,16 @@ class KubeClient:
         """All objects, page by page."""
         selector = ",".join(k if v is None else f"{k}={v}" for k, v in (labels or {}).items())
         query = [("limit", str(PAGE)), *([("labelSelector", selector)] if selector else [])]
+        try:
+            return self._pages(kind, namespace, query)
+        except KubeUnavailableError as error:
+            if error.status != _EXPIRED:
+                raise
+            return self._pages(kind, namespace, query)
+
+    def _pages(
+        self, kind: Kind, namespace: str, query: Sequence[tuple[str, str]]
+    ) -> Sequence[KubeObject]:
         found: list[KubeObject] = []
         onward = ""
         while True:
@@ -166,12 +183,12 @@ class KubeClient:
                 _request_timeout=self._timeout,
             )
         except (DynamicApiError, ApiException) as error:
-            raise _translated(error) from None
+            if error.status:
+                raise _translated(error) from None
+            # The package wraps what TLS has to say, and that alone.
+            raise _unanswered(str(error.reason).partition("\n")[0], path) from error
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise KubeUnavailableError(
-                f"the API server must answer, got {type(error).__name__} for {path}; "
-                "it is tried again"
-            ) from error
+            raise _unanswered(type(error).__name__, path) from error
         data: bytes = answer.data
         return data
 
@@ -183,8 +200,14 @@ def _load_any(settings: client.Configuration) -> None:
         config.load_kube_config(client_configuration=settings)
 
 
+def _unanswered(what: str, path: str) -> KubeUnavailableError:
+    return KubeUnavailableError(
+        f"the API server must answer, got {what} for {path}; it is tried again"
+    )
+
+
 def _translated(error: Any) -> KubeError:
-    status = int(error.status or 0)
+    status = int(error.status)
     kind = _KINDS_OF_ERROR.get(status, KubeUnavailableError if status >= 500 else KubeError)
     raised = kind(_message(error))
     raised.status = status

@@ -1,6 +1,7 @@
 """A real API server with etcd, for one session of tests: RBAC, tokens from a file, no nodes."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import socket
@@ -24,20 +25,25 @@ START_SECONDS: Final = 60.0
 class ApiServer:
     """A running server; objects are lost with it."""
 
-    def __init__(self, folder: Path, assets: Path, port: int) -> None:
+    def __init__(self, folder: Path, assets: Path, port: int, etcd: str) -> None:
         self.folder = folder
         self.assets = assets
         self.url = f"https://127.0.0.1:{port}"
+        self.etcd = etcd
         self.ca = folder / "certs" / "apiserver.crt"
 
     def kube(self, token: str = ADMIN, *, timeout_seconds: int = 30) -> KubeClient:
         """A client as the user of that token."""
+        return KubeClient(client.ApiClient(self.settings(token)), timeout_seconds=timeout_seconds)
+
+    def settings(self, token: str = ADMIN) -> client.Configuration:
+        """How the `kubernetes` package reaches the server as the user of that token."""
         settings = client.Configuration()
         settings.host = self.url
         settings.ssl_ca_cert = str(self.ca)
         settings.api_key = {"authorization": f"Bearer {token}"}
         settings.retries = False
-        return KubeClient(client.ApiClient(settings), timeout_seconds=timeout_seconds)
+        return settings
 
     def http(self, token: str = ADMIN) -> httpx.Client:
         """Plain HTTP as the user of that token, for what our client would never send."""
@@ -45,12 +51,13 @@ class ApiServer:
         headers = {"Authorization": f"Bearer {token}"}
         return httpx.Client(base_url=self.url, headers=headers, verify=trusted, trust_env=False)
 
-    def kubeconfig(self, token: str = ADMIN) -> Path:
-        """A kubeconfig of the user of that token."""
-        path = self.folder / f"kubeconfig-{token}"
+    def kubeconfig(self, token: str = ADMIN, *, url: str = "") -> Path:
+        """A kubeconfig of the user of that token; through another address where one is given."""
+        named = hashlib.sha256(f"{token} {url}".encode()).hexdigest()[:16]
+        path = self.folder / f"kubeconfig-{named}"
         path.write_text(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n"
-            f"clusters: [{{name: test, cluster: {{server: '{self.url}', "
+            f"clusters: [{{name: test, cluster: {{server: '{url or self.url}', "
             f"certificate-authority: '{self.ca}'}}}}]\n"
             f"users: [{{name: test, user: {{token: {token}}}}}]\n"
             "contexts: [{name: test, context: {cluster: test, user: test, namespace: default}}]\n"
@@ -69,17 +76,30 @@ class ApiServer:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def compact(self) -> int:
+        """Make etcd forget everything but what is true now; the revision it begins with."""
+        with httpx.Client(base_url=self.etcd, trust_env=False) as etcd:
+            newest = etcd.post("/v3/kv/range", json={"key": "AA=="}).raise_for_status().json()
+            revision = int(newest["header"]["revision"])
+            wish = {"revision": revision, "physical": True}
+            etcd.post("/v3/kv/compaction", json=wish).raise_for_status()
+        return revision
+
 
 @contextlib.contextmanager
-def running_server(folder: Path, assets: Path) -> Iterator[ApiServer]:
-    """etcd and kube-apiserver on free ports, until the block ends."""
+def running_server(folder: Path, assets: Path, **flags: str) -> Iterator[ApiServer]:
+    """etcd and kube-apiserver on free ports, until the block ends.
+
+    Args:
+        flags: more flags of kube-apiserver, with `_` for `-`.
+    """
     etcd_port, peer_port, port = free_ports(3)
-    server = ApiServer(folder, assets, port)
+    server = ApiServer(folder, assets, port, f"http://127.0.0.1:{etcd_port}")
     make_key(folder / "accounts.key")
     write_tokens(folder / "tokens.csv")
     with contextlib.ExitStack() as stack:
         stack.enter_context(
-            _process(
+            running_process(
                 [assets / "etcd", "--data-dir", folder / "etcd", "--unsafe-no-fsync"],
                 {
                     "listen-client-urls": f"http://127.0.0.1:{etcd_port}",
@@ -90,7 +110,7 @@ def running_server(folder: Path, assets: Path) -> Iterator[ApiServer]:
             )
         )
         api = stack.enter_context(
-            _process(
+            running_process(
                 [assets / "kube-apiserver"],
                 {
                     "etcd-servers": f"http://127.0.0.1:{etcd_port}",
@@ -105,6 +125,7 @@ def running_server(folder: Path, assets: Path) -> Iterator[ApiServer]:
                     "authorization-mode": "RBAC",
                     # Nothing here makes the default ServiceAccount that pods would need.
                     "disable-admission-plugins": "ServiceAccount",
+                    **{name.replace("_", "-"): value for name, value in flags.items()},
                 },
                 folder / "apiserver.log",
             )
@@ -136,9 +157,10 @@ def write_tokens(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _process(
+def running_process(
     command: list[str | Path], flags: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with its flags, until the block ends."""
     words = [str(word) for word in command] + [f"--{name}={value}" for name, value in flags.items()]
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(log.parent)}
     with log.open("wb") as stream:
