@@ -56,10 +56,16 @@ crd: setup  ## Regenerate the chart of the custom resource, and the committed at
 	$(BIN)/python -m vppo_core.manifests.crd_chart > charts/vppo-crds/templates/vppojobs.yaml
 	$(BIN)/python -m tests.unit.core.manifests.golden
 
+dashboards: setup  ## Print the dashboards, alerts and runbooks of the chart.
+	$(BIN)/python -m vppo_core.dashboards charts/vppo
+
+check-dashboards: setup  ## A real job under a real Prometheus: each panel and alert has its series.
+	$(BIN)/python -m tests.dashboards.live
+
 pins: setup  ## Regenerate requirements/*.txt from what is installed.
 	$(BIN)/python requirements/pins.py
 
 clean:  ## Remove the environment and all runs.
 	rm -rf .venv runs
 
-.PHONY: help setup serve demo check lint test check-cluster image check-learning bench format schema crd pins clean
+.PHONY: help setup serve demo check lint test check-cluster image check-learning bench format schema crd dashboards check-dashboards pins clean

@@ -18,6 +18,7 @@ Ports = tuple[Annotated[int, Field(ge=1, le=65_535)], ...]
 PullPolicy = Annotated[str, Field(pattern=r"^(Always|IfNotPresent|Never)$")]
 AccessMode = Annotated[str, Field(pattern=r"^ReadWrite(Once|Many|OncePod)$")]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$")]
+Address = Annotated[str, Field(max_length=1024, pattern=r"^(https?://.+)?$")]
 ANY_POD: JsonObject = {"namespaceSelector": {}}
 PRIVATE = (
     "10.0.0.0/8",
@@ -143,10 +144,32 @@ class NetworkPolicies(SpecModel):
     mlflow_egress: JsonList = ()
 
 
+class Rules(SpecModel):
+    """Alerts."""
+
+    enabled: bool = True
+    config_map: bool = False
+
+
+class Dashboards(SpecModel):
+    """Grafana's dashboards."""
+
+    enabled: bool = True
+    label: Annotated[str, Field(min_length=1)] = "grafana_dashboard"
+    label_value: str = "1"
+    folder_annotation: Annotated[str, Field(min_length=1)] = "grafana_folder"
+    folder: str = "VPPO"
+
+
 class Monitoring(SpecModel):
-    """What Prometheus is told."""
+    """What Prometheus and Grafana are told."""
 
     enabled: bool = False
     interval: Annotated[str, Field(pattern=r"^[1-9][0-9]*(ms|s|m)$")] = "30s"
     labels: Texts = {}  # noqa: RUF012
     jobs: bool = True
+    rules: Rules = Rules()
+    dashboards: Dashboards = Dashboards()
+    grafana_url: Address = ""
+    api_url: Address = ""
+    runbooks_url: Address = ""

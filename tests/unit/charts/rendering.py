@@ -19,6 +19,7 @@ NAMESPACE: Final = "ml"
 MONITORS: Final = (
     "--api-versions=monitoring.coreos.com/v1/ServiceMonitor",
     "--api-versions=monitoring.coreos.com/v1/PodMonitor",
+    "--api-versions=monitoring.coreos.com/v1/PrometheusRule",
 )
 POSTGRES: Final = (
     "--set=archive.kind=postgres",

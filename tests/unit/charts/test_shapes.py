@@ -211,7 +211,8 @@ def test_the_environments_of_the_helmfile_have_their_values() -> None:
     for name in environments["environments"]:
         assert (ROOT / "helm" / "values" / f"{name}.yaml").is_file()
     names = [release["name"] for release in releases["releases"]]
-    assert names == ["kuberay-operator", "kueue", "vppo-crds", "vppo"]
+    control = ["kuberay-operator", "kueue", "vppo-crds", "vppo"]
+    assert names == [*control, "prometheus", "grafana"]
 
 
 def test_the_example_of_kueue_has_the_queues_and_priorities_of_its_profile() -> None:
