@@ -35,7 +35,7 @@ RUN uv pip install --python /opt/vppo/bin/python --no-deps -r control.txt -r cpu
 
 # torch and vLLM bring CUDA with them; everything else is held by the pinned sets.
 FROM tools AS gpu-packages
-RUN uv pip install --python /opt/vppo/bin/python -c cpu.txt torch==2.13.0 torchvision==0.28.0 vllm==0.32.0 \
+RUN uv pip install --python /opt/vppo/bin/python -c cpu.txt torch==2.13.0 torchvision==0.28.0 vllm==0.32.0 nvidia-ml-py==13.615.71 \
  && uv pip install --python /opt/vppo/bin/python --no-deps -r control.txt -r cpu.txt
 
 # hadolint ignore=DL3006
@@ -50,7 +50,8 @@ LABEL org.opencontainers.image.title="vppo" \
 # The root file system is read-only in a pod; HOME lies on an emptyDir.
 ENV PATH=/opt/vppo/bin:${PATH} \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    HOME=/tmp/home RAY_USAGE_STATS_ENABLED=0
+    HOME=/tmp/home RAY_USAGE_STATS_ENABLED=0 \
+    VPPO_REVISION=${REVISION}
 RUN groupadd --gid 1000 vppo && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /tmp/home vppo
 WORKDIR /tmp
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,19 @@ from benchmarks.machine import describe_machine
 from benchmarks.tables import Result, table
 from vppo_core.errors import VPPOError
 
-NAMES = ("job", "kl", "fsdp", "control", "operator")
+MODULES = {
+    "job": "job",
+    "kl": "kl",
+    "fsdp": "fsdp",
+    "control": "control",
+    "operator": "cluster_operator",
+    "metrics": "metrics",
+    "mlflow": "mlflow_replay",
+    "cluster": "cluster",
+    "dashboards": "dashboards",
+}
+NAMES = tuple(MODULES)
+OPTIONS = {name: f"{name.title()}Options" for name in NAMES}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -44,28 +57,9 @@ def _run(name: str, options: argparse.Namespace) -> tuple[dict[str, Any], list[R
     """One benchmark; only its own libraries are imported."""
     given = {key: value for key, value in vars(options).items() if value is not None}
 
-    def chosen(kind: type[Any]) -> Any:
-        return kind(**{f.name: given[f.name] for f in fields(kind) if f.name in given})
-
-    if name == "job":
-        from benchmarks import job
-
-        return job.run(chosen(job.JobOptions))
-    if name == "kl":
-        from benchmarks import kl
-
-        return kl.run(chosen(kl.KlOptions))
-    if name == "operator":
-        from benchmarks import cluster_operator
-
-        return cluster_operator.run(chosen(cluster_operator.OperatorOptions))
-    if name == "control":
-        from benchmarks import control
-
-        return control.run(chosen(control.ControlOptions))
-    from benchmarks import fsdp
-
-    return fsdp.run(chosen(fsdp.FsdpOptions))
+    module = import_module(f"benchmarks.{MODULES[name]}")
+    kind = getattr(module, OPTIONS[name])
+    return module.run(kind(**{f.name: given[f.name] for f in fields(kind) if f.name in given}))
 
 
 def _write(

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.tools import HELM, NAMESPACE, TENANT, Kubectl, api, forwarded, install, run
+from tests.e2e.tools import NAMESPACE, TENANT, Kubectl, api, editor, forwarded, install, remove
 
 COLLECTED_HERE = "tests/e2e"
 
@@ -34,38 +34,13 @@ def release(kubectl: Kubectl) -> Iterator[Kubectl]:
         yield kubectl
     finally:
         if not os.environ.get("VPPO_TEST_KEEP"):
-            _remove(kubectl)
-
-
-def _remove(kubectl: Kubectl) -> None:
-    kubectl("delete", "vppojobs", "--all", "--ignore-not-found", "--timeout=120s")
-    run(HELM, "uninstall", "vppo", "--namespace", NAMESPACE, "--ignore-not-found")
-    for namespace in (NAMESPACE, TENANT):
-        # Not waited for: an aggregated API that is down somewhere holds every namespace up.
-        kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")
+            remove(kubectl, NAMESPACE, TENANT)
 
 
 @pytest.fixture(scope="session")
 def editor_token(release: Kubectl) -> str:
     """Token of an account with the chart's role for editors in the namespace of the release."""
-    account = {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": "editor", "namespace": NAMESPACE},
-    }
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": "editor", "namespace": NAMESPACE},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": "vppo-editor",
-        },
-        "subjects": [{"kind": "ServiceAccount", "name": "editor", "namespace": NAMESPACE}],
-    }
-    release.apply(account, binding)
-    return release("create", "token", "editor", "--duration=2h").strip()
+    return editor(release)
 
 
 @pytest.fixture

@@ -138,6 +138,28 @@ def api(address: str, token: str) -> httpx.Client:
     )
 
 
+def editor(kubectl: Kubectl) -> str:
+    """Token of an account with the chart's role for editors in the namespace of the release."""
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "editor", "namespace": NAMESPACE},
+    }
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "editor", "namespace": NAMESPACE},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": "vppo-editor",
+        },
+        "subjects": [{"kind": "ServiceAccount", "name": "editor", "namespace": NAMESPACE}],
+    }
+    kubectl.apply(account, binding)
+    return kubectl("create", "token", "editor", "--duration=2h").strip()
+
+
 def demo_job(name: str, **sections: Any) -> dict[str, Any]:
     """The demo, small: a step takes a second or two."""
     document: dict[str, Any] = yaml.safe_load(
@@ -176,3 +198,12 @@ def install(*more: str) -> None:
         "--values", str(ROOT / "helm" / "values" / "test.yaml"),
         *images, *more, "--wait", "--timeout", "5m",
     )  # fmt: skip
+
+
+def remove(kubectl: Kubectl, *namespaces: str) -> None:
+    """Jobs, release and namespaces; the kinds stay."""
+    kubectl("delete", "vppojobs", "--all", "--ignore-not-found", "--timeout=120s")
+    run(HELM, "uninstall", "vppo", "--namespace", NAMESPACE, "--ignore-not-found")
+    for namespace in namespaces:
+        # Not waited for: an aggregated API that is down somewhere holds every namespace up.
+        kubectl("delete", "namespace", namespace, "--ignore-not-found", "--wait=false")

@@ -66,13 +66,18 @@ def test_a_run_that_was_killed_and_resumed_ends_with_the_bytes_of_one_that_was_n
 
     runs.export(tmp_path / "killed", tmp_path / "exported" / "model")
     assert digest(tmp_path / "exported") == digest(tmp_path / "whole")
-    for name in ("reward_mean", "token_dependency_mean", "grad_norm", "rollout_logprob_mismatch"):
+    for name in (
+        *("reward_mean", "token_dependency_mean", "grad_norm", "rollout_logprob_mismatch"),
+        *("samples_generated", "tokens_trained", "samples_wasted", "trajectory_dependency_max"),
+    ):
         values = [
             [record[name] for record in steps_of(tmp_path / folder)]
             for folder in ("killed", "whole")
         ]
         assert values[0] == values[1], name
 
+    attempts = {record["step"]: record["attempt"] for record in steps_of(tmp_path / "killed")}
+    assert attempts == {step: 1 if step <= last else 2 for step in (1, 2, 3, 4)}
     check_what_attempts_leave(tmp_path / "killed", last)
     accuracy = read(tmp_path / "whole" / "summary.json")["accuracyAfter"]
     shutil.rmtree(tmp_path / "killed" / "model")  # the checkpoint alone must do
@@ -231,9 +236,16 @@ def test_a_whole_job_with_vllm_reports_to_mlflow_and_prometheus(runs: Any, tmp_p
 
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     [experiment] = [e for e in client.search_experiments() if e.name == "vppo"]
-    [run] = client.search_runs([experiment.experiment_id])
-    history = client.get_metric_history(run.info.run_id, "reward/mean")
+    runs_by_name = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+    name = json.loads((output / "job.json").read_text())["metadata"]["name"]
+    assert set(runs_by_name) == {name, f"{name} attempt 1"}
+    whole, attempt = runs_by_name[name], runs_by_name[f"{name} attempt 1"]
+    history = client.get_metric_history(attempt.info.run_id, "reward/mean")
     assert sorted(point.step for point in history) == [1, 2, 3, 4]
-    assert run.data.params["rollout.groupSize"] == "4"
-    artifacts = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert {"report.html", "model"} <= artifacts
+    assert whole.data.params["rollout.groupSize"] == "4"
+    assert whole.data.metrics["summary/accuracy_after"] == summary["accuracyAfter"]
+    assert whole.data.tags["vppo.state"] == "Succeeded"
+    artifacts = {file.path for file in client.list_artifacts(whole.info.run_id)}
+    assert {"report.html", "spec.yaml", "metrics.jsonl", "spotlight", "models"} <= artifacts
+    [version] = client.search_model_versions(f"name = '{name}'")
+    assert version.run_id == whole.info.run_id

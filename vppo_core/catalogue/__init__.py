@@ -7,10 +7,19 @@ added during that step.
 """
 
 from vppo_core.catalogue.entry import Kind, Metric, Page, Reduction
-from vppo_core.catalogue.reference import EVERY, METRICS, labelled, metric, mlflow_name, parse
+from vppo_core.catalogue.reference import (
+    DISTRIBUTIONS,
+    EVERY,
+    METRICS,
+    labelled,
+    metric,
+    mlflow_name,
+    parse,
+)
 from vppo_core.catalogue.run import STAGES
 
 __all__ = [
+    "DISTRIBUTIONS",
     "EVERY",
     "METRICS",
     "STAGES",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 from typing import Final
@@ -11,15 +12,21 @@ from vppo_core.catalogue.control import API, JOBS, OPERATOR
 from vppo_core.catalogue.entry import Metric
 from vppo_core.catalogue.roles import ROLES
 from vppo_core.catalogue.run import RUN
-from vppo_core.catalogue.signal import DISTRIBUTIONS, SIGNAL
+from vppo_core.catalogue.signal import DISTRIBUTIONS as _DISTRIBUTIONS
+from vppo_core.catalogue.signal import SIGNAL
 
 METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
     {entry.key: entry for entry in chain(RUN, SIGNAL)}
 )
 """The metrics of a step by their short key."""
 
+DISTRIBUTIONS: Final[Mapping[str, Metric]] = MappingProxyType(
+    {entry.key: entry for entry in _DISTRIBUTIONS}
+)
+"""Histograms over the tokens and answers of a step by their short key."""
+
 EVERY: Final[Mapping[str, Metric]] = MappingProxyType(
-    {entry.key: entry for entry in chain(RUN, SIGNAL, DISTRIBUTIONS, ROLES, JOBS, OPERATOR, API)}
+    {entry.key: entry for entry in chain(RUN, SIGNAL, _DISTRIBUTIONS, ROLES, JOBS, OPERATOR, API)}
 )
 """All metrics of the project by their short key."""
 
@@ -39,6 +46,7 @@ def metric(key: str) -> Metric:
     raise LookupError(f"a metric must stand in vppo_core/catalogue, got {key!r}{hint}")
 
 
+@lru_cache(maxsize=4096)  # each value of a step is looked up several times
 def parse(reference: str) -> tuple[Metric, tuple[str, ...]]:
     """Entry and label values of a reference such as `reward_mean` or `stage_seconds{sample}`.
 

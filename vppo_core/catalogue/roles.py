@@ -17,8 +17,18 @@ _learner = Owner(Page.ROLES, "learner")
 _WHO: Final = ("role", "replica")
 
 ROLES: Final[tuple[Metric, ...]] = (
-    _any.counter("replica_busy_seconds", "seconds", "Time in which the process computed.", *_WHO),
-    _any.counter("replica_calls", "calls", "Calls that the process answered.", *_WHO),
+    _any.counter(
+        "replica_busy_seconds",
+        "seconds",
+        "Time in which the process sampled, graded, scored or learned.",
+        *_WHO,
+    ),
+    _any.counter(
+        "replica_calls",
+        "calls",
+        "Calls that computed: sampling, grading, scoring, an update.",
+        *_WHO,
+    ),
     _any.gauge("replica_policy_version", "version", "Version of the weights it has.", *_WHO),
     _any.counter(
         "replica_weight_sync_seconds", "seconds", "Time of taking or sending weights.", *_WHO
@@ -28,8 +38,15 @@ ROLES: Final[tuple[Metric, ...]] = (
     _any.gauge(
         "replica_gpu_memory_bytes", "bytes", "Memory of the GPU that torch has reserved.", *_WHO
     ),
-    _rollout.counter("replica_tokens_generated", "tokens", "Response tokens sampled.", *_WHO),
-    _rollout.counter("replica_samples_generated", "answers", "Answers sampled.", *_WHO),
+    _rollout.counter(
+        "replica_tokens_generated",
+        "tokens",
+        "Response tokens sampled, evaluations included.",
+        *_WHO,
+    ),
+    _rollout.counter(
+        "replica_samples_generated", "answers", "Answers sampled, evaluations included.", *_WHO
+    ),
     _reward.counter(
         "replica_reward_timeouts", "answers", "Answers whose grading took too long.", *_WHO
     ),

@@ -9,6 +9,7 @@ from vppo_core.manifests.labels import metadata_of
 from vppo_core.spec.cluster import SPEC_MOUNT
 from vppo_core.spec.job import ObjectMeta, VPPOJob
 from vppo_core.spec.loading import job_text
+from vppo_core.spec.origin import request_of
 
 CA_FILE: Final = "ca.crt"
 
@@ -56,4 +57,7 @@ def attempt_text(request: AttemptRequest) -> str:
         "tokenFile": f"{TOKEN_MOUNT}/{TOKEN_NAME}",
         "caFile": f"{SPEC_MOUNT}/{CA_FILE}" if request.ca else "",
     }
+    origin = request_of(request.job.metadata.annotations)
+    if origin:
+        content["request"] = origin
     return json.dumps(content, indent=2) + "\n"

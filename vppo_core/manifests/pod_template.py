@@ -134,6 +134,7 @@ def _environment(request: AttemptRequest, role: str, threads: int) -> list[dict[
         **ENVIRONMENT,
         **(patience if role == HEAD else {}),
         "OMP_NUM_THREADS": str(threads),
+        "VPPO_IMAGE": request.cluster.image,
         **request.cluster.env,
     }
     return [{"name": name, "value": value} for name, value in values.items()]

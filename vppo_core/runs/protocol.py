@@ -8,8 +8,6 @@ import re
 import zlib
 from typing import BinaryIO, Final
 
-from pydantic import ConfigDict
-
 from vppo_core.runs.files import DriverFile, StopFile
 from vppo_core.spec.cluster import SPEC_MOUNT
 
@@ -51,9 +49,10 @@ _REPLACED: Final = re.compile(
 
 
 class AttemptFile(DriverFile):
-    """`attempt.json` beside the job: which attempt a driver is, and whom it reports to."""
+    """`attempt.json` beside the job: which attempt a driver is, and whom it reports to.
 
-    model_config = ConfigDict(extra="forbid")
+    What an operator newer than the driver's image adds is ignored.
+    """
 
     job: str
     """Name of the job."""
@@ -76,6 +75,9 @@ class AttemptFile(DriverFile):
 
     ca_file: str = ""
     """Certificate that the receiver's one is signed by; empty: those of the system."""
+
+    request: str = ""
+    """Id of the request that made the job; empty: nobody knows it."""
 
 
 class Report(DriverFile):

@@ -16,6 +16,9 @@ class TrackingSpec(SpecModel):
     experiment: Annotated[ShortText, Field(min_length=1)] = "vppo"
     """MLflow experiment."""
 
+    register_model: bool = True
+    """Copy the trained model to MLflow and register it under the job's name."""
+
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Port of the run's `/metrics`; 0 takes a free one and writes it to `metrics.json`."""
 

@@ -94,6 +94,10 @@ class RowSource(Protocol):
         """
         ...
 
+    def fingerprint(self) -> str:
+        """Hash of the rows, the same wherever they lie."""
+        ...
+
 
 def as_text(uid: str, name: str, value: object) -> str:
     """`value` when it is text that can be encoded.

@@ -11,6 +11,7 @@ from vppo_core.spec.data import DataSpec
 from vppo_services.data.cells import row_of
 from vppo_services.data.remote import fetch, has_scheme
 from vppo_services.data.rows import Row, RowSource
+from vppo_services.data.table_hash import table_fingerprint
 from vppo_services.data.tables import ArrowTable, LinesTable, ListTable, Table, TableError
 
 FORMS: Final = (
@@ -78,6 +79,9 @@ class _TableRows:
             self._images_key,
             self._base,
         )
+
+    def fingerprint(self) -> str:
+        return table_fingerprint(self._table)
 
     def _uid(self, index: int, value: object) -> str:
         if value is None:

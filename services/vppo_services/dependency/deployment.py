@@ -15,21 +15,27 @@ from vppo_services.transport.threads import pin_threads
 class DependencyDeployment(Replica):
     """Scores groups as they come; takes new weights between two of them."""
 
-    def __init__(self, job: VPPOJobSpec) -> None:
+    def __init__(self, job: VPPOJobSpec, replica: int = 0) -> None:
         pool = job.placement.dependency
         pin_threads(pool.cpus)
         from vppo_services.dependency.engine import DependencyEngine
 
         device = "cuda" if pool.gpus else "cpu"
         self._engine = DependencyEngine(job, device=device)
-        super().__init__(self._engine, device=device, timeout_seconds=job.learner.timeout_seconds)
+        super().__init__(
+            self._engine,
+            role="dependency",
+            replica=replica,
+            device=device,
+            timeout_seconds=job.learner.timeout_seconds,
+        )
 
     def score(self, prompts: PromptBatch, trajectories: TrajectoryBatch) -> DependencyBatch:
         """Log-probs and token dependency of a group."""
-        with self._busy.working():
+        with self._metrics.working():
             return self._engine.score(prompts, trajectories)
 
 
-def start(job: VPPOJobSpec, options: dict[str, Any]) -> Any:
-    """A handle to a new replica; `options` are Ray's."""
-    return ray.remote(DependencyDeployment).options(**options).remote(job)
+def start(job: VPPOJobSpec, options: dict[str, Any], replica: int = 0) -> Any:
+    """A handle to replica number `replica`; `options` are Ray's."""
+    return ray.remote(DependencyDeployment).options(**options).remote(job, replica)

@@ -5,6 +5,7 @@ its first moment.
 """
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -15,6 +16,7 @@ from typing import NoReturn
 from vppo_core.errors import InvalidSpecError, VPPOError
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.loading import load_job
+from vppo_core.spec.origin import request_of
 from vppo_services.driver.attempt import Attempt, Ending, next_number
 from vppo_services.driver.cluster import LOCK_SECONDS, ClusterAttempt
 from vppo_services.driver.drain import Drain
@@ -59,7 +61,8 @@ def _attempt(options: argparse.Namespace, drain: Drain, pod: ClusterAttempt | No
     number = options.attempt or next_number(folder)
     ended = pod.enter() if pod else None
     level = logging.WARNING if options.quiet else logging.INFO
-    configure(folder, job=folder.name, attempt=number, level=level)
+    name, request = (pod.name, pod.request) if pod else _origin(options.job)
+    configure(folder, job=name or folder.name, attempt=number, request=request, level=level)
     if pod and ended is not None:
         pod.report("")
         pod.leave(f"attempt {number} had ended before, with exit code {ended}")
@@ -82,6 +85,16 @@ def _attempt(options: argparse.Namespace, drain: Drain, pod: ClusterAttempt | No
     if drain.requested and not attempt.is_training:
         _leave(ending.exit_code)
     return ending.exit_code
+
+
+def _origin(job: Path) -> tuple[str, str]:
+    """Name of the job, and id of the request that made it, as a launcher writes them into the job's
+    file; empty where they are not known, or the file is none that can be read."""
+    try:
+        meta = json.loads(job.read_bytes())["metadata"]
+        return str(meta.get("name") or ""), request_of(meta.get("annotations") or {})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return "", ""
 
 
 def _wait(seconds: float, drain: Drain) -> None:

@@ -31,6 +31,7 @@ class Assembled:
     """A mini-batch for the learner, and the intermediate arrays that metrics and report show."""
 
     batch: TrainingBatch
+    rewards: FloatArray  # [B]
     token_dependency: FloatArray  # [B, T]
     keep_mask: BoolArray  # [B, T]
     shaping_weights: FloatArray  # [B]
@@ -81,6 +82,7 @@ def assemble(groups: Sequence[GroupArrays], algorithm: AlgorithmSpec) -> Assembl
     )
     return Assembled(
         batch,
+        rows.rewards,
         rows.dependency,
         keep.numpy(),
         weights.float().numpy(),

@@ -61,6 +61,8 @@ class Attempt:
         self.number = number
         self.ending: Ending | None = None
         self.is_training = False
+        self.started = now().timestamp()
+        """When it began, seconds since the epoch."""
         self.incarnation = secrets.token_hex(8)
         self._checkpoints = CheckpointList(folder)
         self._own = folder / "attempts" / str(number)

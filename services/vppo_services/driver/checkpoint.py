@@ -89,6 +89,8 @@ class Checkpoints:
         self._started = 0.0
         self.last_step: int | None = None
         self.last_seconds = 0.0
+        self.last_time: float | None = None
+        """When the newest complete checkpoint was complete, since the epoch."""
         self.failures = 0
 
     def start(
@@ -136,6 +138,7 @@ class Checkpoints:
             self._failed(step, error)
             return
         self.last_step = step
+        self.last_time = saved.created_seconds
         self.last_seconds = time.perf_counter() - self._started
         self._on_complete(saved)
 
@@ -150,6 +153,8 @@ class Checkpoints:
         self._feed.restore(saved["feed"])
         self._restore_history(step)
         self.last_step = self.started = step
+        newest = self.newest()
+        self.last_time = None if newest is None else newest.created_seconds
         carried = [self._read_group(step, index) for index in range(saved["carried"])]
         return RunState(**saved["run"]), carried
 
@@ -212,6 +217,7 @@ class Checkpoints:
             ),
             arrays.rewards,
             ray.put(arrays.scores),
+            int(arrays.trajectories.response_mask.sum()),
         )
 
     def _failed(self, step: int, error: Exception) -> None:

@@ -71,6 +71,16 @@ class ClusterAttempt:
         places = ["--job", str(job), "--output", str(self._run.path)]
         return [*places, "--attempt", number, "--resume"]
 
+    @property
+    def name(self) -> str:
+        """Name of the job."""
+        return self._file.job
+
+    @property
+    def request(self) -> str:
+        """Id of the request that made the job; empty where nobody knows it."""
+        return self._file.request
+
     def enter(self) -> int | None:
         """Make the run folder what it is where a launcher starts drivers. The lock must be held.
 

@@ -30,14 +30,19 @@ from vppo_services.transport.refs import BatchInfo, BatchRef
 
 @dataclass(slots=True)
 class CollectStats:
-    """What one step's sampling did, counted in groups."""
+    """What one step's sampling did, counted in groups; answers and their tokens where it says."""
 
     rounds: int = 0
     sampled: int = 0
+    no_signal: int = 0
     dropped_right: int = 0
     dropped_wrong: int = 0
     stale: int = 0
     stored_bytes: int = 0
+    samples: int = 0
+    tokens: int = 0
+    wasted_samples: int = 0
+    wasted_tokens: int = 0
     rewards: list[float] = field(default_factory=list)
     accuracies: list[float] = field(default_factory=list)
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -83,12 +88,16 @@ class Collector:
             kept += self._round(self._feed.next(size), step, stats)
             stats.rounds += 1
         self.carried = kept[wanted:] if self._job.algorithm.carry_over else []
+        if not self.carried:
+            _waste(kept[wanted:], stats)
         return kept[:wanted], stats
 
     def _fresh_enough(self, stats: CollectStats) -> list[Group]:
         oldest = self._fleet.policy_version - self._job.algorithm.max_staleness
         fresh = [group for group in self.carried if group.policy_version >= oldest]
-        stats.stale = len(self.carried) - len(fresh)
+        stale = [group for group in self.carried if group.policy_version < oldest]
+        stats.stale = len(stale)
+        _waste(stale, stats)
         return fresh
 
     def _round(
@@ -97,30 +106,41 @@ class Collector:
         round_ = _Round(self._fleet, self._settings, prompts, step)
         groups = round_.run(self._keeps)
         stats.stored_bytes += round_.num_bytes
-        for rewards in round_.rewards.values():
+        for index, rewards in round_.rewards.items():
             stats.stored_bytes += nbytes(rewards)
-            self._count(rewards, stats)
+            self._count(rewards, round_.response_tokens[index], stats)
         return groups
 
     def _keeps(self, rewards: RewardBatch) -> bool:
         algorithm = self._job.algorithm
-        if not algorithm.dynamic_sampling:
-            return True
+        return not algorithm.dynamic_sampling or self._has_signal(rewards)
+
+    def _has_signal(self, rewards: RewardBatch) -> bool:
+        low, high = self._job.algorithm.filter_low, self._job.algorithm.filter_high
         accuracies = torch.tensor(rewards.accuracies)[None]
-        low, high = algorithm.filter_low, algorithm.filter_high
         return bool(is_informative(accuracies, low=low, high=high).item())
 
-    def _count(self, rewards: RewardBatch, stats: CollectStats) -> None:
+    def _count(self, rewards: RewardBatch, tokens: int, stats: CollectStats) -> None:
         stats.sampled += 1
+        stats.samples += len(rewards.rewards)
+        stats.tokens += tokens
+        stats.no_signal += not self._has_signal(rewards)
         stats.rewards += rewards.rewards.tolist()
         stats.accuracies += rewards.accuracies.tolist()
         for verdict in rewards.verdicts:
             stats.verdicts[verdict] = stats.verdicts.get(verdict, 0) + 1
         if not self._keeps(rewards):
+            stats.wasted_samples += len(rewards.rewards)
+            stats.wasted_tokens += tokens
             if float(rewards.accuracies.mean()) >= self._job.algorithm.filter_high:
                 stats.dropped_right += 1
             else:
                 stats.dropped_wrong += 1
+
+
+def _waste(groups: Sequence[Group], stats: CollectStats) -> None:
+    stats.wasted_samples += sum(len(group) for group in groups)
+    stats.wasted_tokens += sum(group.response_tokens for group in groups)
 
 
 class _Round:
@@ -138,6 +158,7 @@ class _Round:
         self._step = step
         self._version = fleet.policy_version
         self.rewards: dict[int, RewardBatch] = {}
+        self.response_tokens: dict[int, int] = {}
         self._trajectories: dict[int, BatchRef[TrajectoryBatch]] = {}
         self.num_bytes = sum(prompt.num_bytes for prompt in prompts)
         self._scores: dict[int, Any] = {}
@@ -190,6 +211,7 @@ class _Round:
             reference, info.rows, info.num_bytes, info.policy_version
         )
         self._trajectories[index] = trajectories
+        self.response_tokens[index] = info.response_tokens
         self.num_bytes += info.num_bytes
         handle = self._fleet.rewards[index % len(self._fleet.rewards)]
         self._grading[handle.grade.remote(self._prompts[index].ref, reference)] = index
@@ -215,4 +237,5 @@ class _Round:
             self._trajectories[index],
             self.rewards[index],
             self._scores[index],
+            self.response_tokens[index],
         )

@@ -2,16 +2,21 @@
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vppo_core.runs.writing import write_atomically
+from vppo_services.driver.provenance import STATE_TAG
 from vppo_services.driver.run import Run
 from vppo_services.observability.charts import Evaluation
 from vppo_services.observability.record import read_steps
 from vppo_services.observability.report import write_report
 
 _log = logging.getLogger(__name__)
+
+HISTOGRAMS_FILE: Final = "dependency_histograms.json"
+_MAX_SPOTLIGHTS: Final = 32
 
 
 def finish(run: Run) -> dict[str, Any]:
@@ -28,15 +33,49 @@ def finish(run: Run) -> dict[str, Any]:
         run.evaluate()
         with run.stage("checkpoint"):
             run.fleet.on_learners("export", str((run.folder / "model").absolute()), step=run.step)
-    run.checkpoints.settle(wait=True)
+    run.settle()
     summary = _summary(run, done=done)
     write_atomically(run.folder / "summary.json", json.dumps(summary, indent=2) + "\n")
-    report = _report(run, summary)
-    for path in (report, run.folder / "metrics.jsonl", run.folder / "summary.json"):
-        run.tracker.log_artifact(path)
-    if done:
-        run.tracker.log_artifact(run.folder / "model", folder="model")
+    _report(run, summary)
+    _publish(run, summary)
     return summary
+
+
+def _publish(run: Run, summary: dict[str, Any]) -> None:
+    """Give MLflow what the job has: numbers, files, and the model if there is one."""
+    names = {"accuracyBefore": "accuracy_before", "accuracyAfter": "accuracy_after"}
+    values = {name: summary[key] for key, name in names.items() if summary[key] is not None}
+    run.tracker.log_summary(
+        run.step, {**values, "step": float(run.step), "seconds": summary["seconds"]}
+    )
+    run.tracker.set_tags({STATE_TAG: summary["state"]})
+    for name in (*_write_histograms(run), "report.html", "metrics.jsonl", "summary.json"):
+        run.tracker.log_artifact(run.folder / name)
+    for path in sorted((run.folder / "spotlight").glob("step-*.json"))[-_MAX_SPOTLIGHTS:]:
+        run.tracker.log_artifact(path, folder="spotlight")
+    if summary["model"] and run.job.tracking.register_model:
+        run.tracker.log_model(
+            Path(summary["model"]),
+            name=run.job_object["metadata"]["name"],
+            step=run.step,
+            settings={
+                "prompt_template": run.job.data.prompt_template,
+                "max_new_tokens": run.job.rollout.max_response_tokens,
+                "suppress_tokens": list(run.spotlight.processor.banned_ids),
+            },
+        )
+
+
+def _write_histograms(run: Run) -> list[str]:
+    if not run.histograms:
+        return []
+    text = json.dumps([asdict(histogram) for histogram in run.histograms])
+    try:
+        write_atomically(run.folder / HISTOGRAMS_FILE, text + "\n")
+    except OSError as error:
+        _log.warning("%s was not written: %s", HISTOGRAMS_FILE, error)
+        return []
+    return [HISTOGRAMS_FILE]
 
 
 def _summary(run: Run, *, done: bool) -> dict[str, Any]:
@@ -57,7 +96,7 @@ def _summary(run: Run, *, done: bool) -> dict[str, Any]:
     }
 
 
-def _report(run: Run, summary: dict[str, Any]) -> Path:
+def _report(run: Run, summary: dict[str, Any]) -> None:
     path = run.folder / "report.html"
     samples = []
     if run.last is not None:
@@ -74,4 +113,3 @@ def _report(run: Run, summary: dict[str, Any]) -> Path:
         samples=samples,
         summary=summary,
     )
-    return path

@@ -1,7 +1,7 @@
 """Placement -> placed processes, and the calls that concern all of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ray
@@ -14,6 +14,7 @@ from vppo_services.learner import deployment as learner
 from vppo_services.learner.metrics import UpdateMetrics
 from vppo_services.reward import deployment as reward
 from vppo_services.rollout import deployment as rollout
+from vppo_services.transport.busy import Span
 from vppo_services.transport.calls import await_all
 from vppo_services.transport.node import pool_options
 from vppo_services.transport.role_nodes import node_parts
@@ -31,6 +32,7 @@ class Fleet:
     learners: list[Any]
     manifest: WeightManifest
     policy_version: int = 0
+    _asked: list[dict[str, list[Any]]] = field(default_factory=list)
 
     @classmethod
     def start(cls, job: VPPOJobSpec) -> "Fleet":
@@ -44,11 +46,11 @@ class Fleet:
             learner.start(job, rank, pool_options(placement.learner, "learner"))
             for rank in range(placement.learner.replicas)
         ]
-        rollouts = _pool(placement.rollout, "rollout", lambda o: rollout.start(job, o))
-        dependencies = _pool(placement.dependency, "dependency", lambda o: dependency.start(job, o))
+        rollouts = _pool(placement.rollout, "rollout", rollout.start, job)
+        dependencies = _pool(placement.dependency, "dependency", dependency.start, job)
         rewards = [
-            reward.start(job.reward, part, **options)
-            for part, options in node_parts(placement.reward, "reward")
+            reward.start(job.reward, part, number, **options)
+            for number, (part, options) in enumerate(node_parts(placement.reward, "reward"))
         ]
         [address] = await_all(
             [learners[0].open_rendezvous.remote()], role="learner", step=0, timeout_seconds=timeout
@@ -87,7 +89,7 @@ class Fleet:
         Raises:
             RoleTimeoutError: a replica did not take its weights in time.
         """
-        calls = [handle.send_weights.remote() for handle in self.learners]
+        calls = [handle.send_weights.remote(version) for handle in self.learners]
         takes = [r.receive_weights.remote(self.manifest, version) for r in self._readers()]
         answers = await_all(
             takes + calls,
@@ -111,24 +113,28 @@ class Fleet:
         metrics: UpdateMetrics = self.on_learners("update", stored, *prompts, step=step)[0]
         return metrics
 
-    def busy_seconds(self, *, step: int) -> dict[str, float]:
-        """Seconds that each scoring and sampling replica computed since it was asked last, summed.
-
-        Stages overlap, so these say what a role costs and wall times say what a person waits for.
-        """
-        timeout = float(self.job.rollout.timeout_seconds)
-        pools = {"rollout": self.rollouts, "dependency": self.dependencies}
-        return {
-            role: sum(
-                await_all(
-                    [handle.take_busy_seconds.remote() for handle in handles],
-                    role=role,
-                    step=step,
-                    timeout_seconds=timeout,
-                )
-            )
-            for role, handles in pools.items()
+    def ask_spans(self) -> None:
+        """Ask every process when it computed since it was asked last, without waiting."""
+        pools = {
+            "rollout": self.rollouts,
+            "reward": self.rewards,
+            "dependency": self.dependencies,
+            "learner": self.learners,
         }
+        asked = {role: [h.take_spans.remote() for h in pool] for role, pool in pools.items()}
+        self._asked.append(asked)
+
+    def take_spans(self, *, step: int) -> dict[str, list[list[Span]]]:
+        """The answers to all that was asked since this was last called, a list a process."""
+        timeout = float(self.job.rollout.timeout_seconds)
+        asked, self._asked = self._asked, []
+        spans: dict[str, list[list[Span]]] = {}
+        for calls in asked:
+            for role, refs in calls.items():
+                answers = await_all(refs, role=role, step=step, timeout_seconds=timeout)
+                before = spans.setdefault(role, [[] for _ in answers])
+                spans[role] = [old + new for old, new in zip(before, answers, strict=True)]
+        return spans
 
     def on_learners(self, method: str, *arguments: Any, step: int) -> list[Any]:
         """Call a method of every rank with the same arguments and wait for all."""
@@ -151,5 +157,5 @@ def cpus_of(job: VPPOJobSpec) -> int:
     return sum(pool.replicas * pool.cpus for pool in pools)
 
 
-def _pool(pool: PoolSpec, role: str, start: Any) -> list[Any]:
-    return [start(pool_options(pool, role)) for _ in range(pool.replicas)]
+def _pool(pool: PoolSpec, role: str, start: Any, job: VPPOJobSpec) -> list[Any]:
+    return [start(job, pool_options(pool, role), number) for number in range(pool.replicas)]

@@ -19,6 +19,11 @@ class Group:
     trajectories: BatchRef[TrajectoryBatch]
     rewards: RewardBatch
     scores: Any  # ObjectRef of a DependencyBatch
+    response_tokens: int  # of all its rollouts
+
+    def __len__(self) -> int:
+        """Number of rollouts."""
+        return self.trajectories.rows
 
     @property
     def policy_version(self) -> int:

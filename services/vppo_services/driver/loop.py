@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from vppo_core.batch.axes import nbytes
 from vppo_services.driver.assemble import Assembled, assemble
 from vppo_services.driver.groups import Group, GroupArrays
-from vppo_services.driver.metrics import method_values, sampling_values, update_values
+from vppo_services.driver.metrics import sampling_values, training_values, update_values
 from vppo_services.driver.run import Run
 from vppo_services.learner.metrics import UpdateMetrics
 
@@ -40,11 +40,12 @@ def train(run: Run) -> None:
             updates = _update(run, batches, groups, step)
         with run.stage("publish"):
             run.fleet.publish(step, step=step)
+            run.fleet.ask_spans()
 
         values = sampling_values(stats, kept=len(groups), carried=len(run.collector.carried))
-        values |= method_values(batches, run.job.rollout.max_response_tokens)
+        values |= training_values(batches, run.job, version=step - 1)
         values |= update_values(updates)
-        values["samples_per_second"] = sum(len(b.batch) for b in batches) / clock.step_seconds
+        values["samples_per_second"] = values["samples_trained"] / clock.step_seconds
         scored = sum(nbytes(group.scores) for group in arrays)
         trained = sum(nbytes(assembled.batch) for assembled in batches)
         values["object_store_bytes"] = float(stats.stored_bytes + scored + trained)

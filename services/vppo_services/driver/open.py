@@ -4,10 +4,13 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from vppo_core.catalogue import labelled
+from vppo_core.rewards.base import Verdict
 from vppo_core.spec.cluster import DRIVER_METRICS_PORT
 from vppo_core.spec.job import VPPOJob, VPPOJobSpec
 from vppo_services.data.prompts import PromptFactory
 from vppo_services.data.quarantine import Quarantine
+from vppo_services.data.rows import RowSource
 from vppo_services.data.sampler import RowSampler
 from vppo_services.data.sources import read_rows
 from vppo_services.demo.ensure import resolve_job
@@ -19,14 +22,15 @@ from vppo_services.driver.feed import PromptFeed
 from vppo_services.driver.feed import store as store_prompt
 from vppo_services.driver.fleet import Fleet, cpus_of
 from vppo_services.driver.progress import Counter, ProgressView
+from vppo_services.driver.provenance import tags_of, write_spec
 from vppo_services.driver.run import Run, as_text
 from vppo_services.driver.spotlight import Spotlight
 from vppo_services.driver.store import CheckpointStore
 from vppo_services.evaluation.questions import held_out
-from vppo_services.observability.tracker import METRICS_FILE, Tracker
+from vppo_services.observability.tracker import METRICS_FILE, Tracker, job_uid
 from vppo_services.policy.loading import check_model
 from vppo_services.policy.settings import load_processor
-from vppo_services.transport.node import start_ray
+from vppo_services.transport.node import metrics_urls, start_ray
 from vppo_services.transport.role_nodes import await_roles
 
 
@@ -105,8 +109,20 @@ def open_run(asked: Opening) -> Run:
     fleet.publish(run.step, step=run.step)
     drain.check()
     run.tracker = _tracker(asked, resumed_step=run.step if asked.resume else -1)
+    run.tracker.announce(run.standing())
+    run.tracker.announce({labelled("reward_verdicts", verdict): 0.0 for verdict in Verdict})
     run.tracker.log_params(job_object["spec"])
+    _tell_origin(run, asked, source)
     return run
+
+
+def _tell_origin(run: Run, asked: Opening, source: RowSource) -> None:
+    number, folder = asked.attempt.number, asked.folder
+    run.tracker.set_tags(tags_of(asked.job, source, attempt=number, uid=job_uid(folder)))
+    spec = folder / "attempts" / str(number) / "spec.yaml"
+    if write_spec(spec, asked.job):
+        for of_attempt in (False, True):
+            run.tracker.log_artifact(spec, of_attempt=of_attempt)
 
 
 def _tracker(asked: Opening, *, resumed_step: int) -> Tracker:
@@ -117,7 +133,15 @@ def _tracker(asked: Opening, *, resumed_step: int) -> Tracker:
         port = tracking.metrics_port or DRIVER_METRICS_PORT
         tracking = tracking.model_copy(update={"metrics_port": port})
     name = asked.job.metadata.name
-    return Tracker.open(asked.folder, tracking, job=name, resumed_step=resumed_step, host=host)
+    return Tracker.open(
+        asked.folder,
+        tracking,
+        job=name,
+        attempt=asked.attempt.number,
+        resumed_step=resumed_step,
+        host=host,
+        ray_urls=metrics_urls(),
+    )
 
 
 def _start_ray(spec: VPPOJobSpec, drain: Drain) -> None:

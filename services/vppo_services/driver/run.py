@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,9 @@ from vppo_services.driver.drain import Drain
 from vppo_services.driver.feed import PromptFeed
 from vppo_services.driver.fleet import Fleet
 from vppo_services.driver.groups import GroupArrays
+from vppo_services.driver.metrics import distributions
 from vppo_services.driver.progress import ProgressView
+from vppo_services.driver.schedule import schedule_values
 from vppo_services.driver.spotlight import Spotlight
 from vppo_services.evaluation.runner import evaluate, evaluation_settings
 from vppo_services.observability.charts import Histogram
@@ -86,6 +89,7 @@ class Run:
         set_step(step)
         self.clock.begin_step()
         self.checkpoints.settle(wait=False)
+        self.tracker.announce(self.standing())
 
     def finish_step(
         self,
@@ -105,13 +109,12 @@ class Run:
         if self._is_due(self.job.checkpoint.every_steps) or self._is_last():
             self.save()
         seconds = self.clock.step_seconds
-        values |= {"step": step, "policy_version": step, "step_seconds": seconds}
+        values |= self.standing() | {"policy_version": step, "step_seconds": seconds}
         values |= {labelled("stage_seconds", n): took for n, took in self.clock.step.items()}
-        busy = self.fleet.busy_seconds(step=step)
-        values |= {labelled("role_busy_seconds", role): took for role, took in busy.items()}
-        self.busy_seconds = {r: self.busy_seconds.get(r, 0.0) + t for r, t in busy.items()}
-        values |= self._durability()
+        values |= self._schedule(seconds) | self._durability()
         self.tracker.log_step(step, values)
+        for key, array in distributions(batches).items():
+            self.tracker.observe(key, array)
         self.attempt.did_step(step, self.clock.step, seconds)
         self.progress.step_done(step, values, self.clock.step, seconds)
         if values["blindness"]:
@@ -120,6 +123,19 @@ class Run:
                 "look at the prompts' images and at model.minPixels",
                 values["token_dependency_mean"],
             )
+
+    def standing(self) -> dict[str, float]:
+        """What holds between two steps; a page that is read before the first one ends has it."""
+        values = {
+            "step": self.step,
+            "total_steps": self.job.learner.num_steps,
+            "attempt": self.attempt.number,
+            "attempt_start_timestamp_seconds": self.attempt.started,
+            "checkpoint_every_steps": self.job.checkpoint.every_steps,
+            "checkpoint_step": self.checkpoints.last_step,
+            "checkpoint_timestamp_seconds": self.checkpoints.last_time,
+        }
+        return {name: float(value) for name, value in values.items() if value is not None}
 
     def evaluate(self) -> None:
         """Ask the held-out questions, where there are any."""
@@ -134,6 +150,7 @@ class Run:
                 evaluation_settings(self.job),
                 timeout_seconds=float(self.job.rollout.timeout_seconds),
             )
+        self.fleet.ask_spans()
         self.evaluations.append(result.as_dict())
         self._told["evaluation_accuracy"] = result.accuracy
         self.tracker.log_step(self.step, {"evaluation_accuracy": result.accuracy})
@@ -166,8 +183,26 @@ class Run:
     def _is_last(self) -> bool:
         return self.step == self.job.learner.num_steps or self.drain.requested
 
+    def settle(self) -> None:
+        """Complete the checkpoint that is being written; `/metrics` shows it.
+
+        It is no part of the last step's record, which was written without it.
+        """
+        self.checkpoints.settle(wait=True)
+        self.tracker.announce(self.standing() | self._durability())
+
+    def _schedule(self, seconds: float) -> dict[str, float]:
+        """Whose processes computed when, in the step that took `seconds` until now."""
+        now = time.time()
+        spans = self.fleet.take_spans(step=self.step)
+        values = schedule_values(spans, start=now - seconds, end=now)
+        for role in spans:
+            took = values[labelled("role_busy_seconds", role)]
+            self.busy_seconds[role] = self.busy_seconds.get(role, 0.0) + took
+        return values
+
     def _durability(self) -> dict[str, float]:
-        """Counters as what was added in this step."""
+        """Counters as what was added since this was last asked."""
         totals = {
             "checkpoint_failures": float(self.checkpoints.failures),
             "quarantined_rows": float(sum(self.feed.quarantine.counts.values())),
@@ -176,11 +211,10 @@ class Run:
             totals[labelled("sink_dropped", "spotlight")] = float(self._spotlights_lost)
         added = {n: total - self._seen.get(n, 0.0) for n, total in totals.items()}
         self._seen |= totals
-        completed = self.checkpoints.last_step
-        if completed is not None:
-            if self._seen.get("checkpoint_step") != completed and self.checkpoints.last_seconds:
-                added["checkpoint_seconds"] = self.checkpoints.last_seconds
-            added["checkpoint_step"] = self._seen["checkpoint_step"] = float(completed)
+        completed = float(self.checkpoints.last_step or 0)
+        if self._seen.get("checkpoint_step", 0.0) != completed and self.checkpoints.last_seconds:
+            added["checkpoint_seconds"] = self.checkpoints.last_seconds
+        self._seen["checkpoint_step"] = completed
         return added
 
 

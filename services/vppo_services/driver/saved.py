@@ -27,6 +27,11 @@ class SavedCheckpoint:
     metrics: Mapping[str, float] = field(default_factory=dict)
     """Numbers of its step by catalogue key, for whoever chooses among checkpoints."""
 
+    @property
+    def created_seconds(self) -> float:
+        """When it was complete, since the epoch."""
+        return datetime.fromisoformat(self.created).timestamp()
+
     def as_json(self) -> dict[str, Any]:
         """The object of both files."""
         return {
@@ -48,6 +53,7 @@ class SavedCheckpoint:
         try:
             facts = json.loads(text)
             written = datetime.fromtimestamp(float(facts.get("time", 0.0)), UTC).isoformat()
+            datetime.fromisoformat(str(facts.get("created", written)))
             return cls(
                 step=step,
                 uri=uri,

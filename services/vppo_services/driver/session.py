@@ -2,14 +2,19 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vppo_services.driver.attempt import Ending
 from vppo_services.driver.finish import finish
 from vppo_services.driver.loop import train
 from vppo_services.driver.open import Opening, open_run
+from vppo_services.driver.provenance import STATE_TAG
 from vppo_services.driver.run import Run
+from vppo_services.observability.tracker import METRICS_FILE
 from vppo_services.transport.node import stop_ray
+
+MODEL_SECONDS: Final = 900.0
+"""What a healthy MLflow may take for the model; one that is away is given up after a minute."""
 
 
 def run_attempt(asked: Opening) -> None:
@@ -27,10 +32,13 @@ def run_attempt(asked: Opening) -> None:
         summary = finish(run)
         # Said before the trackers are awaited: what is done must not be lost while they are away.
         asked.attempt.ends(Ending(summary["state"], message=_first_line(summary)))
-        run.tracker.close("FINISHED")
+        status = "FINISHED" if summary["state"] == "Succeeded" else "KILLED"
+        run.tracker.close(status, busy_seconds=MODEL_SECONDS)
         run.progress.say(_closing_words(summary, asked.folder))
     except BaseException:
         if run is not None:
+            run.tracker.set_tags({STATE_TAG: "Failed"})
+            run.tracker.log_artifact(asked.folder / METRICS_FILE)
             run.tracker.close("FAILED", timeout_seconds=10.0)
         raise
     finally:

@@ -27,7 +27,7 @@ class Spotlight:
     ) -> None:
         self._folder = folder / "spotlight"
         self._job = job
-        self._processor = processor
+        self.processor = processor
         self._attempt = attempt
 
     def samples(
@@ -41,7 +41,7 @@ class Spotlight:
     ) -> list[AnswerSample]:
         """Answers of a step, right and wrong ones mixed; see `answer_samples`."""
         return answer_samples(
-            self._job, self._processor, groups, batches, step=step, count=count, max_side=max_side
+            self._job, self.processor, groups, batches, step=step, count=count, max_side=max_side
         )
 
     def write(self, step: int, groups: Sequence[GroupArrays], batches: Sequence[Assembled]) -> None:

@@ -10,6 +10,8 @@ from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.training import TrainingBatch
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.learner.metrics import UpdateMetrics
+from vppo_services.transport.busy import Span
+from vppo_services.transport.role_metrics import RoleMetrics
 from vppo_services.transport.threads import pin_threads
 from vppo_services.transport.weights import WeightManifest, WeightSender
 
@@ -26,6 +28,7 @@ class LearnerDeployment:
         self._timeout = job.learner.timeout_seconds
         self._store: Any = None
         self._sender: WeightSender | None = None
+        self._metrics = RoleMetrics("learner", rank, device=self._device)
 
     def open_rendezvous(self) -> str:
         """Address at which rank 0 awaits the other ranks, on a free port."""
@@ -68,13 +71,23 @@ class LearnerDeployment:
         assert self._sender is not None
         self._sender.connect(world)
 
-    def send_weights(self) -> None:
-        """Broadcast the weights to all receivers."""
-        self._engine.send_weights(self._sender)
+    def send_weights(self, version: int) -> None:
+        """Broadcast the weights to all receivers, as `version`."""
+        with self._metrics.syncing():
+            self._engine.send_weights(self._sender)
+        self._metrics.has_version(version)
 
     def update(self, batch: TrainingBatch, *prompts: PromptBatch) -> UpdateMetrics:
         """One optimizer step on a mini-batch."""
-        return self._engine.update(batch, prompts)
+        with self._metrics.working():
+            metrics = self._engine.update(batch, prompts)
+        if not metrics.is_skipped:
+            self._metrics.add("replica_tokens_trained", metrics.rank_tokens)
+        return metrics
+
+    def take_spans(self) -> list[Span]:
+        """When this rank computed since it was last asked."""
+        return self._metrics.take_spans()
 
     def start_save(self, folder: str) -> None:
         """Begin to write the learner's part of a checkpoint."""

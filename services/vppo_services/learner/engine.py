@@ -104,6 +104,7 @@ class LearnerEngine:
             learning_rate=rate,
             is_skipped=skipped,
             micro_batches=count,
+            rank_tokens=sums.tokens,
             seconds=time.perf_counter() - started,
         )
 

@@ -32,6 +32,11 @@ class MetricSums:
         for name, value in sums.items():
             self.values[NAMES.index(name)] += value.detach().double().cpu()
 
+    @property
+    def tokens(self) -> int:
+        """Response tokens of this rank so far."""
+        return int(self.values[NAMES.index("tokens")])
+
     def reduced(self) -> dict[str, float]:
         """Sums over all ranks; a collective."""
         if dist.is_initialized():
@@ -58,4 +63,5 @@ class UpdateMetrics:
     learning_rate: float
     is_skipped: bool  # the gradient was not finite; weights are unchanged
     micro_batches: int  # of one rank
+    rank_tokens: int  # response tokens that one rank trained on
     seconds: float

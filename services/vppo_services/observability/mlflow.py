@@ -1,59 +1,45 @@
 """MLflow sink: everything goes to a spool on disk first, and from there whenever MLflow is up.
 
-Exactly once: a record keeps the time at which it was made, and MLflow drops what it has already
-with the same key, step, time and value; a step that was trained again after a crash is not logged
-again. The run is found by a key that is on disk before the run is created.
+A job is one run, each of its attempts a run nested below. A step's metrics are in the run of the
+attempt that trained it first: a step that was trained again after a crash is not logged again. The
+job's run has parameters, tags, artifacts, the model, and how the job did in the end.
 """
 
 import json
 import logging
+import threading
 import time
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from vppo_core.catalogue import mlflow_name
 from vppo_core.redact import redact
 from vppo_core.runs.writing import write_atomically
-from vppo_services.observability.sender import RefusedError, Sender
+from vppo_services.observability.mlflow_delivery import READING, STEP, Delivery, Runs, connect
+from vppo_services.observability.mlflow_runs import JOB, JobRuns
+from vppo_services.observability.sender import Sender
 from vppo_services.observability.spool import Record, Spool
 
 log = logging.getLogger(__name__)
 
-_MAX_METRICS: Final = 1000  # MLflow's limits for one log-batch
-_MAX_PARAMS: Final = 100
+SYSTEM: Final = "system/"
+"""Before the names of readings of the machine: MLflow's page has a tab for them."""
+
+SUMMARY: Final = "summary/"
 _MAX_VALUE: Final = 500  # characters of a parameter or tag
-_REFUSALS: Final = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE")
-
-
-class Runs(Protocol):
-    """What the sink asks of MLflow; see `mlflow_client.MlflowRuns`."""
-
-    def ensure_run(self, experiment: str, *, run_key: str, run_name: str) -> str: ...  # noqa: D102
-    def log_metrics(  # noqa: D102
-        self, run_id: str, metrics: Sequence[tuple[str, float, int, int]]
-    ) -> None: ...
-    def params(self, run_id: str) -> dict[str, str]: ...  # noqa: D102
-    def log_params(self, run_id: str, params: Mapping[str, str]) -> None: ...  # noqa: D102
-    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None: ...  # noqa: D102
-    def log_artifact(self, run_id: str, path: Path, folder: str) -> None: ...  # noqa: D102
-    def set_status(self, run_id: str, status: str, time_ms: int) -> None: ...  # noqa: D102
-
-
-def connect(uri: str) -> Runs:
-    """The real MLflow."""
-    # Imported here, in the sender's thread: it takes seconds, and an MLflow that cannot be
-    # imported must not stop a run either.
-    from vppo_services.observability.mlflow_client import MlflowRuns
-
-    return MlflowRuns(uri)
 
 
 class MlflowSink:
-    """One run in MLflow. No method raises for want of MLflow, and none waits for it but `close`."""
+    """Reports of one attempt. No method raises for want of MLflow, none waits for it but `close`.
+
+    Example:
+        sink = MlflowSink(uri, experiment="vppo", run_name="demo", folder=run / "mlflow", attempt=2)
+        sink.start()
+        sink.log_step(7, {"reward_mean": 0.5}, time_seconds=time.time())
+        sink.close("FINISHED")
+    """
 
     def __init__(
         self,
@@ -63,22 +49,29 @@ class MlflowSink:
         run_name: str,
         folder: Path,
         spool_bytes: int,
+        attempt: int = 1,
+        uid: str = "",
         connect: Callable[[str], Runs] = connect,
     ) -> None:
-        """Take up the run of `folder`, or begin one; nothing is sent before `start`.
+        """Take up the runs of `folder`, or begin them; nothing is sent before `start`.
 
         Args:
-            folder: keeps the run's identity and the spool across restarts.
+            run_name: name of the job.
+            folder: keeps the runs' identity and the spool across restarts.
             spool_bytes: room for records that wait; older ones are dropped and counted.
+            uid: of the job, by which its runs are found should the folder be lost; may be empty.
         """
-        self._uri, self._experiment, self._run_name = uri, experiment, run_name
         self._folder = folder
-        self._connect = connect
-        self._runs: Runs | None = None
-        self._state = self._load_state()
+        self._attempt = str(attempt)
+        self._job_runs = JobRuns(
+            folder / "run.json", uri=uri, experiment=experiment, job=run_name, uid=uid
+        )
         self._spool = Spool(folder / "spool", max_bytes=spool_bytes)
+        self._lock = threading.Lock()
         self._last_steps = self._load_last_steps()
+        self.send = Delivery(self._job_runs, connect).send
         self._sender = Sender(self._spool, self.send, name="MLflow")
+        self._has_warned = False
 
     @property
     def pending(self) -> int:
@@ -92,137 +85,159 @@ class MlflowSink:
 
     @property
     def run_id(self) -> str:
-        """Id of the run, empty until MLflow gave one."""
-        return self._state["runId"]
+        """Id of the attempt's run, empty until MLflow gave one."""
+        return self._job_runs.id_of(self._attempt)
+
+    @property
+    def job_run_id(self) -> str:
+        """Id of the job's run, empty until MLflow gave one."""
+        return self._job_runs.id_of(JOB)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the folder knew nothing of this job in this MLflow."""
+        return self._job_runs.is_new
 
     def start(self) -> None:
-        """Begin to deliver."""
-        self._append({"kind": "status", "status": "RUNNING", "time": _milliseconds(time.time())})
+        """Begin to deliver, and end the attempts that were killed before."""
+        for earlier in self._job_runs.begin(self._attempt, _milliseconds(time.time())):
+            self._say_status("KILLED", earlier)
+        for run in (JOB, self._attempt):
+            self._say_status("RUNNING", run)
         self._sender.start()
 
     def log_step(self, step: int, values: Mapping[str, float], *, time_seconds: float) -> None:
         """Log finite values by catalogue reference; a value of a step logged before is left out."""
-        new = {ref: value for ref, value in values.items() if step > self._last_steps.get(ref, -1)}
-        if not new:
-            return
-        self._append(
-            {"kind": "metrics", "step": step, "time": _milliseconds(time_seconds), "values": new}
-        )
-        self._last_steps.update(dict.fromkeys(new, step))
-        with suppress(OSError):  # the spool's newest segment tells the same after a restart
-            write_atomically(self._folder / "last_steps.json", json.dumps(self._last_steps))
+        named = {mlflow_name(reference): value for reference, value in values.items()}
+        with self._lock:
+            new = {key: v for key, v in named.items() if step > self._last_steps.get(key, -1)}
+            self._log_numbers(STEP, self._attempt, step, new, time_seconds)
+
+    def log_readings(self, values: Mapping[str, float], *, time_seconds: float) -> None:
+        """Log readings of the machine, such as `cpu_utilization_percentage`, as the next ones."""
+        named = {SYSTEM + name: value for name, value in values.items()}
+        with self._lock:
+            step = 1 + max((self._last_steps.get(key, -1) for key in named), default=-1)
+            self._log_numbers(READING, self._attempt, step, named, time_seconds)
+
+    def log_summary(self, step: int, values: Mapping[str, float], *, time_seconds: float) -> None:
+        """Log how the job did, in its own run; after more steps a later call adds to it."""
+        named = {SUMMARY + name: value for name, value in values.items()}
+        with self._lock:
+            self._log_numbers(READING, JOB, step, named, time_seconds)
 
     def log_params(self, params: Mapping[str, str]) -> None:
-        """Log parameters; on a resumed run, one with another value becomes a tag `resumed.NAME`."""
+        """Log parameters; in a run that has one with another value it is a tag `resumed.NAME`."""
         short = {name: redact(value)[:_MAX_VALUE] for name, value in params.items()}
-        self._append({"kind": "params", "params": short})
+        for run in (JOB, self._attempt):
+            self._append({"kind": "params", "run": run, "params": short})
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags, replacing those of the same name."""
-        self._append({"kind": "tags", "tags": {k: redact(v)[:_MAX_VALUE] for k, v in tags.items()}})
+        """Set tags of both runs, replacing those of the same name."""
+        short = {name: redact(value)[:_MAX_VALUE] for name, value in tags.items()}
+        for run in (JOB, self._attempt):
+            self._append({"kind": "tags", "run": run, "tags": short})
 
-    def log_artifact(self, path: Path, *, folder: str = "") -> None:
-        """Copy a file or folder to the run; it is read when its turn comes, and must stay."""
-        self._append({"kind": "artifact", "path": str(path.absolute()), "folder": folder})
+    def log_artifact(self, path: Path, *, folder: str = "", of_attempt: bool = False) -> None:
+        """Copy a file or folder to a run; it is read when its turn comes, and must stay."""
+        run = self._attempt if of_attempt else JOB
+        self._append(
+            {"kind": "artifact", "run": run, "path": str(path.absolute()), "folder": folder}
+        )
 
-    def close(self, status: str = "FINISHED", *, timeout_seconds: float = 60.0) -> bool:
+    def log_model(self, path: Path, *, name: str, step: int, settings: Mapping[str, Any]) -> None:
+        """Copy a Hugging Face folder to the job's run as a model, and register it.
+
+        Args:
+            path: of the folder; it must stay.
+            name: of the registered model.
+            step: of the weights; another step makes another version.
+            settings: what `mlflow_model.write_model` is told.
+        """
+        folder = f"models/step-{step:06d}"
+        path = path.absolute()
+        self._append(
+            {
+                "kind": "model",
+                "run": JOB,
+                "path": str(path),
+                "folder": folder,
+                "settings": dict(settings),
+            }
+        )
+        self._append({"kind": "register", "run": JOB, "name": name, "folder": folder})
+
+    def close(
+        self, status: str = "FINISHED", *, timeout_seconds: float = 60.0, busy_seconds: float = 0.0
+    ) -> bool:
         """Log the end, wait for the delivery at most so long; False when records still wait.
 
         What waits stays in the run's folder, and goes out when the run is resumed.
+
+        Args:
+            busy_seconds: instead of `timeout_seconds` while MLflow takes all that it is sent.
         """
-        self._append({"kind": "status", "status": status, "time": _milliseconds(time.time())})
-        delivered = self._sender.flush(timeout_seconds)
+        for run in (self._attempt, JOB):
+            self._say_status(status, run)
+        self._job_runs.end(self._attempt)
+        return self._finish(timeout_seconds, busy_seconds)
+
+    def replay(self, timeout_seconds: float) -> bool:
+        """Deliver what an earlier process left, and nothing else; False when records still wait."""
+        self._sender.start()
+        return self._finish(timeout_seconds, timeout_seconds)
+
+    def _finish(self, timeout_seconds: float, busy_seconds: float) -> bool:
+        delivered = self._sender.flush(timeout_seconds, busy_seconds=busy_seconds)
         self._sender.close()
         self._spool.close()
         if not delivered:
             log.warning(
-                "%d records still wait for MLflow in %s; a resumed run delivers them",
+                "%d records still wait for MLflow in %s; a resumed run delivers them, or "
+                "`python -m vppo_services.driver.replay %s`",
                 self._spool.pending,
                 self._folder,
+                self._folder.parent,
             )
+        if self._spool.dropped:
+            log.warning("%d records for MLflow were lost in all", self._spool.dropped)
         return delivered
 
-    def send(self, records: list[Record]) -> int:
-        """Deliver the records of one kind at the front of `records`; how many those are.
+    def _say_status(self, status: str, run: str) -> None:
+        now = _milliseconds(time.time())
+        self._append({"kind": "status", "run": run, "status": status, "time": now})
 
-        Raises:
-            RefusedError: MLflow will never take the first record.
-            Exception: whatever MLflow raises while it is away.
-        """
-        try:
-            runs, run_id = self._run()
-            return self._deliver(runs, run_id, records)
-        except Exception as error:  # told apart by its code; what means "away" is raised on
-            if not self._is_refusal(error):
-                raise
-            if len(records) == 1 or records[0].get("kind") != "metrics":
-                raise RefusedError(str(error)) from error
-        return self.send(records[:1])  # one of many was refused: find out which
-
-    def _is_refusal(self, error: Exception) -> bool:
-        code = str(getattr(error, "error_code", ""))
-        if code == "RESOURCE_DOES_NOT_EXIST" and self.run_id:
-            log.warning("MLflow does not know run %s any more; a new one is made", self.run_id)
-            self._save_state({**self._state, "runId": ""})
-        return code in _REFUSALS and bool(self.run_id)
-
-    def _run(self) -> tuple[Runs, str]:
-        if self._runs is None:
-            self._runs = self._connect(self._uri)
-        if not self.run_id:
-            run_id = self._runs.ensure_run(
-                self._experiment, run_key=self._state["runKey"], run_name=self._run_name
-            )
-            self._save_state({**self._state, "runId": run_id})
-        return self._runs, self.run_id
-
-    def _deliver(self, runs: Runs, run_id: str, records: list[Record]) -> int:
-        first = records[0]
-        kind = first.get("kind")
-        if kind == "metrics":
-            return _send_metrics(runs, run_id, records)
-        if kind == "params":
-            _send_params(runs, run_id, first["params"])
-        elif kind == "tags":
-            runs.set_tags(run_id, first["tags"])
-        elif kind == "artifact":
-            path = Path(first["path"])
-            if not path.exists():
-                raise RefusedError(f"the artifact {path} is gone")
-            runs.log_artifact(run_id, path, first["folder"])
-        elif kind == "status":
-            runs.set_status(run_id, first["status"], first["time"])
-        else:
-            raise RefusedError("the record is damaged on disk")
-        return 1
+    def _log_numbers(
+        self, kind: str, run: str, step: int, values: dict[str, float], time_seconds: float
+    ) -> None:
+        if not values:
+            return
+        record = {"kind": kind, "run": run, "step": step, "time": _milliseconds(time_seconds)}
+        self._append({**record, "values": values})
+        self._last_steps.update(dict.fromkeys(values, step))
+        with suppress(OSError):  # the spool's newest segment tells the same after a restart
+            write_atomically(self._folder / "last_steps.json", json.dumps(self._last_steps))
 
     def _append(self, record: Record) -> None:
+        lost = self._spool.dropped
         self._spool.append(record)
+        if self._spool.dropped > lost and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "a record for MLflow was lost, and maybe more will be: %s is full, cannot be "
+                "written, or holds more than tracking.spoolMib; training goes on",
+                self._folder,
+            )
         self._sender.wake()
-
-    def _load_state(self) -> dict[str, str]:
-        path = self._folder / "run.json"
-        with suppress(OSError, ValueError):
-            state: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-            if state["uri"] == self._uri:
-                return state
-        state = {"uri": self._uri, "runKey": uuid.uuid4().hex, "runId": ""}
-        self._save_state(state)
-        return state
-
-    def _save_state(self, state: dict[str, str]) -> None:
-        self._state = state
-        with suppress(OSError):  # disk full: a restart would make a second run, no worse
-            write_atomically(self._folder / "run.json", json.dumps(state))
 
     def _load_last_steps(self) -> dict[str, int]:
         last: dict[str, int] = {}
         with suppress(OSError, ValueError):
             last = json.loads((self._folder / "last_steps.json").read_text(encoding="utf-8"))
         for record in self._spool.retained():
-            if record.get("kind") == "metrics":
-                for reference in record["values"]:
-                    last[reference] = max(last.get(reference, -1), record["step"])
+            if record.get("kind") in (STEP, READING):
+                for key in record["values"]:
+                    last[key] = max(last.get(key, -1), record["step"])
         return last
 
 
@@ -235,29 +250,6 @@ def flatten(spec: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[prefix + name] = value if isinstance(value, str) else json.dumps(value)
     return flat
-
-
-def _send_metrics(runs: Runs, run_id: str, records: list[Record]) -> int:
-    metrics: list[tuple[str, float, int, int]] = []
-    count = 0
-    for record in takewhile(lambda r: r.get("kind") == "metrics", records):
-        if count and len(metrics) + len(record["values"]) > _MAX_METRICS:
-            break
-        count += 1
-        for reference, value in record["values"].items():
-            metrics.append((mlflow_name(reference), value, record["time"], record["step"]))
-    runs.log_metrics(run_id, metrics)
-    return count
-
-
-def _send_params(runs: Runs, run_id: str, params: dict[str, str]) -> None:
-    known = runs.params(run_id)
-    new = [(name, value) for name, value in params.items() if name not in known]
-    for start in range(0, len(new), _MAX_PARAMS):
-        runs.log_params(run_id, dict(new[start : start + _MAX_PARAMS]))
-    changed = {f"resumed.{k}": v for k, v in params.items() if k in known and known[k] != v}
-    if changed:
-        runs.set_tags(run_id, changed)
 
 
 def _milliseconds(seconds: float) -> int:

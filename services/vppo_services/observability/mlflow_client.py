@@ -1,20 +1,30 @@
-"""The calls of MLflow that a run needs; the only file that imports it."""
+"""The calls of MLflow that a run needs; the only file that imports its client."""
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-# A dead server must be noticed in seconds: the sender does the repeating, at its own pace.
+# A dead server must be noticed in seconds: the sender does the repeating, at its own pace. The one
+# repetition here is for 429 and 503, of which only MLflow itself sees the Retry-After.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Its own information would land in the middle of a progress bar.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 from mlflow import MlflowClient  # reads the settings above
 from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from vppo_core.catalogue import mlflow_name
 
 RUN_KEY_TAG = "vppo.runKey"
+PARENT_TAG = "mlflow.parentRunId"
+WEIGHTS = "weights"
+"""Folder of the Hugging Face files inside a model."""
 
 
 class MlflowRuns:
@@ -25,21 +35,40 @@ class MlflowRuns:
         self._client = MlflowClient(tracking_uri=uri)
         self._artifacts = _artifacts_beside(uri)
 
-    def ensure_run(self, experiment: str, *, run_key: str, run_name: str) -> str:
-        """Id of the run tagged `run_key`, created where nobody did: a repeated call is harmless."""
+    def ensure_run(
+        self, experiment: str, *, run_key: str, run_name: str, parent_id: str, start_ms: int
+    ) -> str:
+        """Id of the run tagged `run_key`, created where nobody did: a repeated call is harmless.
+
+        Args:
+            parent_id: of the run that it is shown below; may be empty.
+            start_ms: when it began, which may be long ago; 0 for now.
+        """
         found = self._client.get_experiment_by_name(experiment)
         experiment_id = (
             found.experiment_id
             if found is not None
             else self._client.create_experiment(experiment, artifact_location=self._artifacts)
         )
-        runs = self._client.search_runs(
-            [experiment_id], filter_string=f"tags.`{RUN_KEY_TAG}` = '{run_key}'", max_results=1
+        first = self._first_run(experiment_id, run_key)
+        if first:
+            return first
+        tags = {RUN_KEY_TAG: run_key} | ({PARENT_TAG: parent_id} if parent_id else {})
+        made = self._client.create_run(
+            experiment_id, start_time=start_ms or None, tags=tags, run_name=run_name
         )
-        if runs:
-            return str(runs[0].info.run_id)
-        tags = {RUN_KEY_TAG: run_key}
-        return str(self._client.create_run(experiment_id, tags=tags, run_name=run_name).info.run_id)
+        # An answer that came too late may have made another one.
+        first = self._first_run(experiment_id, run_key)
+        return first or str(made.info.run_id)
+
+    def last_step(self, parent_id: str) -> int:
+        """Last step that any attempt below a run has; -1 for none."""
+        experiment_id = self._client.get_run(parent_id).info.experiment_id
+        runs = self._client.search_runs(
+            [experiment_id], filter_string=f"tags.`{PARENT_TAG}` = '{parent_id}'"
+        )
+        key = mlflow_name("step")
+        return max((int(run.data.metrics.get(key, -1)) for run in runs), default=-1)
 
     def log_metrics(self, run_id: str, metrics: Sequence[tuple[str, float, int, int]]) -> None:
         """Log up to 1000 of (key, value, milliseconds since the epoch, step)."""
@@ -64,12 +93,44 @@ class MlflowRuns:
         else:
             self._client.log_artifact(run_id, str(path), artifact_path=folder or None)
 
+    def log_model(self, run_id: str, path: Path, folder: str, settings: Mapping[str, Any]) -> None:
+        """Copy a Hugging Face folder as a model that answers; its weights are copied once."""
+        from vppo_services.observability.mlflow_model import write_model  # takes a second
+
+        self.log_artifact(run_id, path, f"{folder}/{WEIGHTS}")
+        with TemporaryDirectory() as place:
+            written = Path(place) / "model"
+            write_model(written, run_id=run_id, folder=folder, weights=WEIGHTS, settings=settings)
+            self.log_artifact(run_id, written, folder)
+
+    def register(self, name: str, run_id: str, folder: str) -> None:
+        """Make a version of the registered model `name`, unless this folder of the run is one."""
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{folder}"
+        versions = self._client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'")
+        if all(version.source != source for version in versions):
+            self._client.create_model_version(name, source, run_id=run_id)
+
     def set_status(self, run_id: str, status: str, time_ms: int) -> None:
         """RUNNING, or one of FINISHED, FAILED, KILLED with the time of the end."""
         if status == "RUNNING":
             self._client.update_run(run_id, status=status)
         else:
             self._client.set_terminated(run_id, status=status, end_time=time_ms)
+
+    def _first_run(self, experiment_id: str, run_key: str) -> str:
+        runs = self._client.search_runs(
+            [experiment_id],
+            filter_string=f"tags.`{RUN_KEY_TAG}` = '{run_key}'",
+            order_by=["attributes.start_time ASC"],
+        )
+        for late in runs[1:]:
+            self._client.delete_run(late.info.run_id)
+        return str(runs[0].info.run_id) if runs else ""
 
 
 def _artifacts_beside(uri: str) -> str | None:

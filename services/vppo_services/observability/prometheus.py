@@ -1,11 +1,17 @@
 """The run's `/metrics`: every series is an entry of the catalogue."""
 
 import threading
+from typing import Final
 from wsgiref.simple_server import WSGIServer
 
+import numpy.typing as npt
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from vppo_core.catalogue import METRICS, Kind, Metric, parse
+from vppo_core.catalogue import DISTRIBUTIONS, METRICS, Kind, Metric, parse
+from vppo_core.instruments import WithoutBirths
+from vppo_services.observability.distribution import Distribution
+
+_SINKS: Final = ("file", "mlflow", "spotlight")
 
 
 class PrometheusSink:
@@ -29,11 +35,17 @@ class PrometheusSink:
         self._counters: dict[str, Counter] = {}
         self._histograms: dict[str, Histogram] = {}
         self._gauges: dict[str, Gauge] = {}
+        self._distributions: dict[str, Distribution] = {}
         self._lock = threading.Lock()
         for entry in METRICS.values():
             self._register(entry)
+        for entry in DISTRIBUTIONS.values():
+            self._distributions[entry.key] = Distribution(entry)
+            self._registry.register(self._distributions[entry.key])
         self._server: WSGIServer
-        self._server, self._thread = start_http_server(port, addr=host, registry=self._registry)
+        self._server, self._thread = start_http_server(
+            port, addr=host, registry=WithoutBirths(self._registry)
+        )
         self.port: int = self._server.server_port
 
     @property
@@ -63,6 +75,21 @@ class PrometheusSink:
         histogram = self._histograms[entry.key]
         (histogram.labels(*values) if values else histogram).observe(value)
 
+    def observe_all(self, key: str, values: npt.ArrayLike) -> int:
+        """Add every value of an array to a distribution, such as `token_dependency`.
+
+        Returns:
+            How many were not finite, which are left out.
+
+        Raises:
+            LookupError: not a distribution of the catalogue.
+        """
+        if key not in self._distributions:
+            raise LookupError(
+                f"a distribution must be one of {', '.join(self._distributions)}, got {key!r}"
+            )
+        return self._distributions[key].observe(values)
+
     def record(self, reference: str, value: float) -> None:
         """Set, add or observe, as the entry's kind asks."""
         kind = parse(reference)[0].kind
@@ -84,6 +111,9 @@ class PrometheusSink:
             self._counters[entry.key] = Counter(
                 entry.name, entry.help, entry.labels, registry=self._registry
             )
+            # The first loss is growth only where there was a 0 before it.
+            for sink in _SINKS if entry.labels == ("sink",) else ():
+                self._counters[entry.key].labels(sink)
         elif entry.kind is Kind.HISTOGRAM:
             self._histograms[entry.key] = Histogram(
                 entry.name,

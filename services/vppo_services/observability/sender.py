@@ -48,6 +48,7 @@ class Sender:
         self._changed = threading.Condition()
         self._stopping = False
         self._failures = 0
+        self._refusals = 0
         self._hurry = False
         self._thread = threading.Thread(target=self._run, name=f"send-{name}", daemon=True)
 
@@ -60,14 +61,19 @@ class Sender:
         with self._changed:
             self._changed.notify_all()
 
-    def flush(self, timeout_seconds: float) -> bool:
-        """Wait until all is delivered, at most `timeout_seconds`; False when some still waits."""
-        deadline = self._clock() + timeout_seconds
+    def flush(self, timeout_seconds: float, *, busy_seconds: float = 0.0) -> bool:
+        """Wait until all is delivered, at most `timeout_seconds`; False when some still waits.
+
+        Args:
+            busy_seconds: instead, as long as the receiver takes what it is sent.
+        """
+        start = self._clock()
         with self._changed:
             self._failures, self._hurry = 0, True
             self._changed.notify_all()
             while self._spool.pending and self._thread.is_alive():
-                left = deadline - self._clock()
+                limit = timeout_seconds if self._failures else max(timeout_seconds, busy_seconds)
+                left = start + limit - self._clock()
                 if left <= 0.0:
                     return False
                 self._wait(self._changed, left)
@@ -89,7 +95,7 @@ class Sender:
         try:
             done, lost = self._send(batch.records), 0
         except RefusedError as refusal:
-            log.warning("%s refused a record, which is dropped: %s", self._name, refusal)
+            self._refused(refusal)
             done, lost = 0, 1
         except Exception as error:  # whatever a tracker raises must not end the thread
             self._failed(error)
@@ -103,6 +109,16 @@ class Sender:
     def delay(self) -> float:
         """Seconds until the next try: doubles with every failure, up to ten seconds."""
         return min(_FIRST_DELAY_SECONDS * 2.0 ** min(self._failures - 1, 10), _LAST_DELAY_SECONDS)
+
+    def _refused(self, refusal: RefusedError) -> None:
+        level = logging.DEBUG if self._refusals else logging.WARNING
+        self._refusals += 1
+        log.log(
+            level,
+            "%s refused a record, which is dropped, as any more will be: %s",
+            self._name,
+            str(refusal)[:300],
+        )
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -11,8 +11,11 @@ from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.scores import RewardBatch
 from vppo_core.batch.trajectories import TrajectoryBatch
 from vppo_core.errors import RoleDiedError, RoleTimeoutError, VPPOError
+from vppo_core.rewards.base import Verdict
 from vppo_core.spec.placement import PoolSpec
 from vppo_core.spec.reward import RewardSpec
+from vppo_services.transport.busy import Span
+from vppo_services.transport.role_metrics import RoleMetrics
 
 _START_SECONDS: Final = 180.0
 _GROUPS_AT_ONCE: Final = 32
@@ -21,10 +24,11 @@ _GROUPS_AT_ONCE: Final = 32
 class RewardDeployment:
     """Grades trajectories; many groups at once when Ray gives it several threads."""
 
-    def __init__(self, spec: RewardSpec, workers: int) -> None:
+    def __init__(self, spec: RewardSpec, workers: int, replica: int = 0) -> None:
         from vppo_services.reward.engine import RewardEngine
 
         self._make_engine = partial(RewardEngine, spec, workers)
+        self._metrics = RoleMetrics("reward", replica)
 
     def open(self) -> None:
         """Start the grading processes; call it once, before anything else.
@@ -40,7 +44,14 @@ class RewardDeployment:
     def grade(self, prompts: PromptBatch, trajectories: TrajectoryBatch) -> RewardBatch:
         """Rewards of B trajectories against the answers of the prompts they were made from."""
         answers = [prompts.answers[int(row)] for row in trajectories.prompt_index]
-        return self._engine.grade(trajectories.texts, answers)
+        with self._metrics.working():
+            graded = self._engine.grade(trajectories.texts, answers)
+        self._metrics.add("replica_reward_timeouts", graded.verdicts.count(Verdict.TIMEOUT))
+        return graded
+
+    def take_spans(self) -> list[Span]:
+        """When any answer was graded since this was last asked."""
+        return self._metrics.take_spans()
 
     def counts(self) -> dict[str, int]:
         """Answers graded so far, by verdict."""
@@ -55,11 +66,12 @@ class RewardDeployment:
         self._engine.close()
 
 
-def start(spec: RewardSpec, pool: PoolSpec, **ray_options: Any) -> ActorHandle:
+def start(spec: RewardSpec, pool: PoolSpec, replica: int = 0, **ray_options: Any) -> ActorHandle:
     """Handle of a reward role that is up: every grading process has loaded the grader.
 
     Args:
         pool: `replicas` grading processes on one node, with `cpus` and `gpus` for each.
+        replica: number of this Ray process within the role.
         ray_options: options of the Ray process; `num_cpus`, `num_gpus` and `max_concurrency`
             (groups graded at once) replace what follows from the pool.
 
@@ -74,7 +86,7 @@ def start(spec: RewardSpec, pool: PoolSpec, **ray_options: Any) -> ActorHandle:
         "max_concurrency": _GROUPS_AT_ONCE,
         **ray_options,
     }
-    handle = ray.remote(RewardDeployment).options(**options).remote(spec, pool.replicas)
+    handle = ray.remote(RewardDeployment).options(**options).remote(spec, pool.replicas, replica)
     try:
         ray.get(handle.open.remote(), timeout=_START_SECONDS)
     except (RayError, TimeoutError) as error:

@@ -16,7 +16,7 @@ from vppo_services.transport.threads import pin_threads
 class RolloutDeployment(Replica):
     """Samples groups under the current weights; takes new ones between two calls."""
 
-    def __init__(self, job: VPPOJobSpec) -> None:
+    def __init__(self, job: VPPOJobSpec, replica: int = 0) -> None:
         pool = job.placement.rollout
         pin_threads(pool.cpus)
         from vppo_services.rollout.engine import create_engine
@@ -29,16 +29,25 @@ class RolloutDeployment(Replica):
             max_prompt_tokens=job.data.max_prompt_tokens,
             device=device,
         )
-        super().__init__(self._engine, device=device, timeout_seconds=job.learner.timeout_seconds)
+        super().__init__(
+            self._engine,
+            role="rollout",
+            replica=replica,
+            device=device,
+            timeout_seconds=job.learner.timeout_seconds,
+        )
 
     def generate(self, prompt_refs: Sequence[Any], settings: SamplingSettings) -> Iterator[Any]:
         """For each finished group a BatchInfo, then its TrajectoryBatch: two objects a group."""
         prompts = (ray.get(ref) for ref in prompt_refs)
-        with self._busy.working():
+        with self._metrics.working():
             for position, trajectories in self._engine.generate(prompts, settings):
-                yield BatchInfo(
-                    position, len(trajectories), nbytes(trajectories), trajectories.policy_version
+                rows, tokens = len(trajectories), int(trajectories.response_mask.sum())
+                self._metrics.progress(
+                    replica_samples_generated=rows, replica_tokens_generated=tokens
                 )
+                version = trajectories.policy_version
+                yield BatchInfo(position, rows, nbytes(trajectories), tokens, version)
                 yield trajectories
 
     def cache_info(self) -> dict[str, float]:
@@ -54,6 +63,6 @@ class RolloutDeployment(Replica):
         self._engine.close()
 
 
-def start(job: VPPOJobSpec, options: dict[str, Any]) -> Any:
-    """A handle to a new replica; `options` are Ray's."""
-    return ray.remote(RolloutDeployment).options(**options).remote(job)
+def start(job: VPPOJobSpec, options: dict[str, Any], replica: int = 0) -> Any:
+    """A handle to replica number `replica`; `options` are Ray's."""
+    return ray.remote(RolloutDeployment).options(**options).remote(job, replica)

@@ -57,7 +57,7 @@ class VLLMEngine:
         self._version = 0
         self._is_busy = False
         self._names = WeightNames(model)
-        self._llm = start_vllm(model, rollout, processor, seed, max_prompt_tokens)
+        self._llm, self._tell = start_vllm(model, rollout, processor, seed, max_prompt_tokens)
         self._llm.llm_engine.set_weight_version("0")
 
     @property
@@ -92,6 +92,7 @@ class VLLMEngine:
         finally:
             self._abort(finished, settings.group_size)
             self._is_busy = False
+            self._tell()
 
     def load_weights(self, tensors: Iterable[tuple[str, torch.Tensor]], version: int) -> None:
         """See `RolloutEngine.load_weights`."""

@@ -11,6 +11,7 @@ from vppo_core.spec.model import ModelSpec
 from vppo_core.spec.rollout import RolloutSpec
 from vppo_services.data.processor import PromptProcessor
 from vppo_services.rollout.sampling import BAN_BIAS, SamplingSettings
+from vppo_services.rollout.vllm_metrics import Flush, can_measure, measure
 
 _ENVIRONMENT: Final = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine in this process: weights need no pickling
@@ -26,8 +27,10 @@ def start_vllm(
     processor: PromptProcessor,
     seed: int,
     max_prompt_tokens: int,
-) -> Any:
+) -> tuple[Any, Flush]:
     """A `vllm.LLM` in this process, with the model loaded and all that it would compile left out.
+
+    With it comes what tells its last measurements, to be called whenever it becomes idle.
 
     Args:
         seed: vLLM's own; it also seeds the random numbers of this process.
@@ -39,7 +42,7 @@ def start_vllm(
     from vllm import LLM
     from vllm.platforms import current_platform
 
-    is_cpu = current_platform.is_cpu()
+    is_cpu, is_measured = current_platform.is_cpu(), can_measure()
     context = _context_length(model, max_prompt_tokens + rollout.max_response_tokens)
     batched = max(rollout.max_batched_tokens, rollout.max_concurrent_sequences)
     set_num_threads = torch.set_num_threads
@@ -67,11 +70,12 @@ def start_vllm(
             logprobs_mode="processed_logprobs",
             # Or a checkpoint's own sampling defaults, a repetition penalty say, would count.
             generation_config="vllm",
-            disable_log_stats=True,
+            disable_log_stats=not is_measured,
         )
+    flush = measure(llm) if is_measured else lambda: None
     # vLLM replaces it by a function that only warns; with `nobind` there is no binding to protect.
     torch.set_num_threads = set_num_threads
-    return llm
+    return llm, flush
 
 
 def _context_length(model: ModelSpec, wanted: int) -> int:

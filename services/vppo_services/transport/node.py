@@ -2,12 +2,15 @@
 
 import logging
 import os
-from typing import Any
+from typing import Any, Final
 
 import ray
 
 from vppo_core.spec.placement import PoolSpec
 from vppo_services.transport.role_nodes import has_nodes_of, resource_of
+
+# What Ray's own default is; every process sends a few kilobytes to the agent of its node.
+_REPORT_MILLISECONDS: Final = 10_000
 
 
 def start_ray(*, cpus: int, object_store_mib: int) -> None:
@@ -33,8 +36,19 @@ def start_ray(*, cpus: int, object_store_mib: int) -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
         runtime_env=environment,
-        _system_config={"metrics_report_interval_ms": 60_000},
+        _system_config={"metrics_report_interval_ms": _REPORT_MILLISECONDS},
     )
+
+
+def metrics_urls() -> list[str]:
+    """Addresses at which the agents of the live nodes show what roles and nodes measure."""
+    is_own = not os.environ.get("RAY_ADDRESS")
+    pages = [
+        ("127.0.0.1" if is_own else node["NodeManagerAddress"], node.get("MetricsExportPort"))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    return [f"http://{host}:{port}/metrics" for host, port in pages if port]
 
 
 def stop_ray() -> None:

@@ -28,6 +28,7 @@ class BatchInfo:
     position: int  # of the prompt among those asked
     rows: int
     num_bytes: int
+    response_tokens: int
     policy_version: int
 
 

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import torch
 
-from vppo_services.transport.busy import BusyClock
+from vppo_services.transport.busy import Span
+from vppo_services.transport.role_metrics import RoleMetrics
 from vppo_services.transport.weights import WeightManifest, WeightReceiver
 
 
@@ -23,10 +24,19 @@ class WeightReader(Protocol):
 class Replica:
     """One engine behind remote calls; weights arrive between two of them."""
 
-    def __init__(self, engine: WeightReader, *, device: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        engine: WeightReader,
+        *,
+        role: str,
+        replica: int,
+        device: str,
+        timeout_seconds: float,
+    ) -> None:
         """Serve an engine; no group is joined yet.
 
         Args:
+            replica: number of the process within its role.
             device: where weights are received, `cpu` or `cuda`.
             timeout_seconds: bound of joining and of each transfer.
         """
@@ -34,7 +44,8 @@ class Replica:
         self._device = device
         self._timeout = timeout_seconds
         self._receiver: WeightReceiver | None = None
-        self._busy = BusyClock()
+        self._metrics = RoleMetrics(role, replica, device=device)
+        self._metrics.has_version(engine.policy_version)
 
     def connect_weights(self, address: str, rank: int, world: int) -> None:
         """Join the learner's broadcast group."""
@@ -45,12 +56,14 @@ class Replica:
     def receive_weights(self, manifest: WeightManifest, version: int) -> int:
         """Take one transfer; the version that this replica answers with from now on."""
         assert self._receiver is not None
-        self._reader.load_weights(self._receiver.receive(manifest), version)
+        with self._metrics.syncing():
+            self._reader.load_weights(self._receiver.receive(manifest), version)
+        self._metrics.has_version(self._reader.policy_version)
         return self._reader.policy_version
 
-    def take_busy_seconds(self) -> float:
-        """Seconds of computing since this was last asked."""
-        return self._busy.take()
+    def take_spans(self) -> list[Span]:
+        """When this replica computed since it was last asked."""
+        return self._metrics.take_spans()
 
     def ping(self) -> int:
         """The policy version, when the process is alive."""

@@ -13,6 +13,7 @@ from vppo_core.runs.protocol import ATTEMPT_FILE, AttemptFile
 from vppo_core.spec.cluster import SPEC_MOUNT
 from vppo_core.spec.hashing import differences
 from vppo_core.spec.loading import load_job
+from vppo_core.spec.origin import REQUEST_ID
 
 
 def test_the_driver_reads_its_attempt(tmp_path: Path) -> None:
@@ -32,6 +33,14 @@ def test_the_driver_reads_its_attempt(tmp_path: Path) -> None:
         ca_file="/etc/vppo/ca.crt",
     )
     assert data["ca.crt"] == "PEM"
+
+
+def test_the_driver_is_told_which_request_made_the_job() -> None:
+    job = job_of({"annotations": {REQUEST_ID: "build-7"}})
+    told = json.loads(config_map(request_of(job, h100_platform()))["data"]["attempt.json"])
+    assert AttemptFile.model_validate(told).request == "build-7"
+    forged = job_of({"annotations": {REQUEST_ID: "a\nb"}})
+    assert "request" not in config_map(request_of(forged, h100_platform()))["data"]["attempt.json"]
 
 
 def test_without_a_certificate_the_system_is_trusted() -> None:

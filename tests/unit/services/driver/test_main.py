@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from vppo_core.spec.origin import REQUEST_ID
+
+NOTES = {REQUEST_ID: "build-7"}
 DRIVER = [sys.executable, "-m", "vppo_services.driver"]
 WITHOUT_HEAVY = """
 import sys
@@ -31,6 +34,14 @@ def run_driver(*arguments: str, **environment: str) -> "subprocess.CompletedProc
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text())
+
+
+def test_its_log_lines_name_the_request_that_made_the_job(tmp_path: Path) -> None:
+    job = tmp_path / "job.json"
+    job.write_text(json.dumps({"metadata": {"name": "demo", "annotations": NOTES}}))
+    run_driver("--job", str(job), "--output", str(tmp_path / "run"))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert {(line["job"], line["request"]) for line in lines} == {("demo", "build-7")}
 
 
 @pytest.mark.parametrize(

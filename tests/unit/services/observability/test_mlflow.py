@@ -1,89 +1,17 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.unit.services.observability.fake_mlflow import (
+    ATTEMPT_RUN,
+    JOB_RUN,
+    FakeMlflowError,
+    FakeRuns,
+)
 from vppo_services.observability.mlflow import MlflowSink, flatten
 from vppo_services.observability.sender import RefusedError
-
-
-class FakeMlflowError(Exception):
-    def __init__(self, error_code: str) -> None:
-        super().__init__(error_code)
-        self.error_code = error_code
-
-
-class FakeRuns:
-    """An MLflow that keeps runs in memory, drops equal metrics as the real one does, and fails
-    when it is told to: `away` for everything, `refused` for metrics of these keys."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.refused: set[str] = set()
-        self.runs: dict[str, str] = {}
-        self.metrics: list[tuple[str, float, int, int]] = []
-        self.calls: list[int] = []
-        self.known_params: dict[str, str] = {}
-        self.tags: dict[str, str] = {}
-        self.artifacts: list[tuple[str, str]] = []
-        self.status = ""
-        self.lost_answers = 0
-        self.wiped = False
-
-    def connect(self, uri: str) -> "FakeRuns":
-        assert uri == "http://mlflow"
-        return self
-
-    def _answer(self, run_id: str = "") -> None:
-        if self.away:
-            raise ConnectionError("no route")
-        assert not run_id or run_id in self.runs.values()
-
-    def ensure_run(self, experiment: str, *, run_key: str, run_name: str) -> str:
-        self._answer()
-        assert (experiment, run_name) == ("vppo", "demo")
-        run_id = self.runs.setdefault(run_key, f"run-{len(self.runs)}")
-        if self.lost_answers:
-            self.lost_answers -= 1
-            raise TimeoutError("made, and the answer was lost")
-        return run_id
-
-    def log_metrics(self, run_id: str, metrics: Sequence[tuple[str, float, int, int]]) -> None:
-        self._answer(run_id)
-        if self.wiped:
-            self.wiped = False
-            self.runs.clear()
-            raise FakeMlflowError("RESOURCE_DOES_NOT_EXIST")
-        if self.refused & {key for key, *_ in metrics}:
-            raise FakeMlflowError("INVALID_PARAMETER_VALUE")
-        self.calls.append(len(metrics))
-        self.metrics += [metric for metric in metrics if metric not in self.metrics]
-
-    def params(self, run_id: str) -> dict[str, str]:
-        self._answer(run_id)
-        return dict(self.known_params)
-
-    def log_params(self, run_id: str, params: Mapping[str, str]) -> None:
-        self._answer(run_id)
-        assert len(params) <= 100
-        assert not set(params) & set(self.known_params)
-        self.known_params.update(params)
-
-    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        self._answer(run_id)
-        self.tags.update(tags)
-
-    def log_artifact(self, run_id: str, path: Path, folder: str) -> None:
-        self._answer(run_id)
-        self.artifacts.append((path.name, folder))
-
-    def set_status(self, run_id: str, status: str, time_ms: int) -> None:
-        self._answer(run_id)
-        assert time_ms > 0
-        self.status = status
-
-    def curve(self, key: str) -> list[tuple[int, float]]:
-        return [(step, value) for name, value, _, step in self.metrics if name == key]
 
 
 @pytest.fixture
@@ -91,7 +19,7 @@ def runs() -> FakeRuns:
     return FakeRuns()
 
 
-def sink_of(folder: Path, runs: FakeRuns) -> MlflowSink:
+def sink_of(folder: Path, runs: FakeRuns, **options: Any) -> MlflowSink:
     """A sink whose thread is never started: tests send by hand."""
     return MlflowSink(
         "http://mlflow",
@@ -100,6 +28,7 @@ def sink_of(folder: Path, runs: FakeRuns) -> MlflowSink:
         folder=folder,
         spool_bytes=2**20,
         connect=runs.connect,
+        **options,
     )
 
 
@@ -112,7 +41,7 @@ def test_steps_arrive_under_their_catalogue_keys(tmp_path: Path, runs: FakeRuns)
     sink = sink_of(tmp_path, runs)
     sink.log_step(0, {"reward_mean": 0.5, "stage_seconds{sample}": 2.0}, time_seconds=10.0)
     assert all(send_all(sink))
-    assert runs.metrics == [
+    assert runs.named(ATTEMPT_RUN).metrics == [
         ("reward/mean", 0.5, 10_000, 0),
         ("time/stage_seconds/sample", 2.0, 10_000, 0),
     ]
@@ -151,7 +80,8 @@ def test_a_restarted_process_goes_on_with_the_same_run(tmp_path: Path, runs: Fak
     second = sink_of(tmp_path, runs)  # the first was killed with a record unsent
     second.log_step(2, {"reward_mean": 0.3}, time_seconds=3.0)
     assert all(send_all(second))
-    assert list(runs.runs.values()) == ["run-0"] == [second.run_id]
+    assert [run.name for run in runs.runs.values()] == [JOB_RUN, ATTEMPT_RUN]
+    assert runs.named(ATTEMPT_RUN).id == second.run_id
     assert runs.curve("reward/mean") == [(0, 0.1), (1, 0.2), (2, 0.3)]
 
 
@@ -190,7 +120,7 @@ def test_a_run_whose_creation_was_not_answered_is_found_again(
     sink = sink_of(tmp_path, runs)
     sink.log_step(0, {"reward_mean": 0.5}, time_seconds=1.0)
     assert list(send_all(sink)) == [False, True]
-    assert len(runs.runs) == 1
+    assert len(runs.runs) == 2
 
 
 def test_a_refused_step_is_dropped_and_counted_and_the_others_arrive(
@@ -210,6 +140,7 @@ def test_a_run_that_mlflow_lost_is_made_anew(tmp_path: Path, runs: FakeRuns) -> 
     sink = sink_of(tmp_path, runs)
     sink.set_tags({"a": "b"})
     assert all(send_all(sink))
+    assert runs.named(JOB_RUN).tags == runs.named(ATTEMPT_RUN).tags == {"a": "b"}
     runs.wiped = True
     sink.log_step(0, {"reward_mean": 0.5}, time_seconds=1.0)
     assert list(send_all(sink)) == [False, True]
@@ -217,7 +148,10 @@ def test_a_run_that_mlflow_lost_is_made_anew(tmp_path: Path, runs: FakeRuns) -> 
 
 
 def test_another_address_begins_another_run(tmp_path: Path, runs: FakeRuns) -> None:
-    sink_of(tmp_path, runs)._run()
+    first = sink_of(tmp_path, runs)
+    first.set_tags({"a": "b"})
+    assert all(send_all(first))
+    assert first.run_id
     other = MlflowSink(
         "http://other", experiment="vppo", run_name="demo", folder=tmp_path, spool_bytes=2**20
     )
@@ -229,32 +163,44 @@ def test_params_are_flat_short_and_without_secrets(tmp_path: Path, runs: FakeRun
     spec = {"data": {"source": "https://me:pw@host/d", "shuffle": True}, "text": "x" * 900}
     sink.log_params(flatten({**spec, **{f"p{n}": n for n in range(150)}}))
     assert all(send_all(sink))
-    assert runs.known_params["data.source"] == "https://me:[redacted]@host/d"
-    assert runs.known_params["data.shuffle"] == "true"
-    assert len(runs.known_params["text"]) == 500
-    assert len(runs.known_params) == 153
+    params = runs.named(JOB_RUN).params
+    assert params["data.source"] == "https://me:[redacted]@host/d"
+    assert params["data.shuffle"] == "true"
+    assert len(params["text"]) == 500
+    assert len(params) == 153
+    assert runs.named(ATTEMPT_RUN).params == params
 
 
-def test_a_param_changed_on_resume_becomes_a_tag(tmp_path: Path, runs: FakeRuns) -> None:
-    sink = sink_of(tmp_path, runs)
-    sink.log_params({"learner.numSteps": "10", "seed": "0"})
-    sink.log_params({"learner.numSteps": "20", "seed": "0", "new": "1"})
-    assert all(send_all(sink))
-    assert runs.known_params == {"learner.numSteps": "10", "seed": "0", "new": "1"}
-    assert runs.tags == {"resumed.learner.numSteps": "20"}
+def test_a_param_changed_on_resume_is_new_in_its_attempt_and_a_tag_of_the_job(
+    tmp_path: Path, runs: FakeRuns
+) -> None:
+    first = sink_of(tmp_path, runs)
+    first.log_params({"learner.numSteps": "10", "seed": "0"})
+    second = sink_of(tmp_path, runs, attempt=2)
+    second.log_params({"learner.numSteps": "20", "seed": "0", "new": "1"})
+    assert all(send_all(second))
+    job = runs.named(JOB_RUN)
+    assert job.params == {"learner.numSteps": "10", "seed": "0", "new": "1"}
+    assert job.tags == {"resumed.learner.numSteps": "20"}
+    assert runs.named(ATTEMPT_RUN).params["learner.numSteps"] == "10"
+    assert runs.named("demo attempt 2").params["learner.numSteps"] == "20"
 
 
 def test_artifacts_tags_and_the_end_of_the_run_are_delivered_in_order(
     tmp_path: Path, runs: FakeRuns
 ) -> None:
-    (tmp_path / "report.html").write_text("<p>")
+    for name in ("report.html", "spec.yaml"):
+        (tmp_path / name).write_text("<p>")
     sink = sink_of(tmp_path / "mlflow", runs)
     sink.log_artifact(tmp_path / "report.html", folder="reports")
+    sink.log_artifact(tmp_path / "spec.yaml", of_attempt=True)
     sink.log_artifact(tmp_path / "gone.html")
     sink.start()
     assert sink.close("FINISHED", timeout_seconds=10.0)
-    assert runs.artifacts == [("report.html", "reports")]
-    assert runs.status == "FINISHED"
+    job, attempt = runs.named(JOB_RUN), runs.named(ATTEMPT_RUN)
+    assert job.artifacts == [("report.html", "reports")]
+    assert attempt.artifacts == [("spec.yaml", "")]
+    assert job.statuses == attempt.statuses == ["RUNNING", "FINISHED"]
     assert sink.dropped == 1
 
 
@@ -268,7 +214,7 @@ def test_close_returns_when_mlflow_stays_away(tmp_path: Path, runs: FakeRuns) ->
     later = sink_of(tmp_path, runs)
     assert all(send_all(later))
     assert runs.curve("reward/mean") == [(0, 0.5)]
-    assert runs.status == "FINISHED"
+    assert runs.named(JOB_RUN).statuses == ["RUNNING", "FINISHED"]
 
 
 def test_a_damaged_record_is_refused(tmp_path: Path, runs: FakeRuns) -> None:
@@ -281,3 +227,149 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path, runs: Fak
     sink = sink_of(tmp_path / "file" / "mlflow", runs)
     sink.log_step(0, {"reward_mean": 0.5}, time_seconds=1.0)
     assert sink.dropped >= 1
+
+
+def test_each_attempt_is_a_run_below_that_of_the_job(tmp_path: Path, runs: FakeRuns) -> None:
+    first = sink_of(tmp_path, runs)
+    first.log_step(0, {"reward_mean": 0.1}, time_seconds=1.0)
+    second = sink_of(tmp_path, runs, attempt=2)  # the first never sent anything
+    second.log_step(0, {"reward_mean": 0.9}, time_seconds=2.0)
+    second.log_step(1, {"reward_mean": 0.2}, time_seconds=3.0)
+    assert all(send_all(second))
+    job, one, two = (runs.named(n) for n in (JOB_RUN, ATTEMPT_RUN, "demo attempt 2"))
+    assert (job.parent_id, one.parent_id, two.parent_id) == ("", job.id, job.id)
+    assert [(step, value) for _, value, _, step in one.metrics] == [(0, 0.1)]
+    assert [(step, value) for _, value, _, step in two.metrics] == [(1, 0.2)]
+    assert job.metrics == []
+    assert second.job_run_id == job.id
+
+
+def test_an_attempt_that_was_killed_is_ended_by_the_next_one(
+    tmp_path: Path, runs: FakeRuns
+) -> None:
+    for attempt in (1, 2):
+        sink = sink_of(tmp_path, runs, attempt=attempt)
+        sink.start()
+        sink._sender.flush(10.0)
+        sink._sender.close()
+    assert runs.named(ATTEMPT_RUN).statuses == ["RUNNING", "KILLED"]
+    assert runs.named("demo attempt 2").statuses == ["RUNNING"]
+    assert runs.named(JOB_RUN).statuses == ["RUNNING", "RUNNING"]
+    assert 0 < runs.starts[JOB_RUN] == runs.starts[ATTEMPT_RUN] <= runs.starts["demo attempt 2"]
+    assert sink.close("FINISHED", timeout_seconds=0.0) is False
+    third = sink_of(tmp_path, runs, attempt=3)
+    third.start()
+    assert third.close("FINISHED", timeout_seconds=10.0)
+    assert runs.named("demo attempt 2").statuses == ["RUNNING", "FINISHED"]
+
+
+def test_the_summary_of_a_job_is_in_its_own_run(tmp_path: Path, runs: FakeRuns) -> None:
+    sink = sink_of(tmp_path, runs)
+    sink.log_summary(4, {"accuracy_after": 0.9}, time_seconds=1.0)
+    assert all(send_all(sink))
+    assert runs.named(JOB_RUN).metrics == [("summary/accuracy_after", 0.9, 1000, 4)]
+
+
+def test_readings_of_the_machine_are_counted_on_over_attempts(
+    tmp_path: Path, runs: FakeRuns
+) -> None:
+    for attempt in (1, 2):
+        sink = sink_of(tmp_path, runs, attempt=attempt)
+        for _ in range(2):
+            sink.log_readings({"cpu_utilization_percentage": 50.0}, time_seconds=1.0)
+    assert all(send_all(sink))
+    key = "system/cpu_utilization_percentage"
+    assert [step for step, _ in runs.curve(key)] == [0, 1, 2, 3]
+    assert len(runs.named("demo attempt 2").metrics) == 2
+
+
+def test_a_model_is_copied_and_registered_under_the_step_of_its_weights(
+    tmp_path: Path, runs: FakeRuns
+) -> None:
+    sink = sink_of(tmp_path / "mlflow", runs)
+    for step in (4, 8):  # a job that was given more steps after its end
+        sink.log_model(tmp_path, name="demo", step=step, settings={"weights": ""})
+    assert all(send_all(sink))
+    folders = ["models/step-000004", "models/step-000008"]
+    assert runs.named(JOB_RUN).artifacts == [(tmp_path.name, folder) for folder in folders]
+    assert runs.versions == [("demo", folder) for folder in folders]
+
+
+@pytest.mark.parametrize("call", ["log_model", "register", "log_artifact"])
+def test_an_mlflow_that_refuses_files_ends_the_run_all_the_same(
+    call: str, tmp_path: Path, runs: FakeRuns
+) -> None:
+    runs.broken = {call: FakeMlflowError("PERMISSION_DENIED")}
+    sink = sink_of(tmp_path / "mlflow", runs)
+    sink.log_model(tmp_path, name="demo", step=4, settings={"weights": ""})
+    sink.log_artifact(tmp_path)
+    sink.start()
+    assert sink.close("FINISHED", timeout_seconds=10.0)
+    assert runs.named(JOB_RUN).statuses == ["RUNNING", "FINISHED"]
+    assert sink.dropped == 1
+
+
+def test_a_store_of_artifacts_that_stays_away_alone_holds_up_the_numbers_for_a_while_only(
+    tmp_path: Path, runs: FakeRuns
+) -> None:
+    runs.broken = {"log_artifact": OSError("no such bucket")}
+    sink = sink_of(tmp_path / "mlflow", runs)
+    sink.set_tags({"a": "b"})
+    sink.log_artifact(tmp_path)
+    sink.log_step(0, {"reward_mean": 0.5}, time_seconds=1.0)
+    tries = list(send_all(sink))
+    assert tries.count(False) == 19
+    assert runs.curve("reward/mean") == [(0, 0.5)]
+    assert sink.dropped == 1
+
+
+def test_an_artifact_waits_as_long_as_mlflow_itself_is_away(tmp_path: Path, runs: FakeRuns) -> None:
+    sink = sink_of(tmp_path / "mlflow", runs)
+    sink.set_tags({"a": "b"})
+    sink.log_artifact(tmp_path)
+    while sink.pending > 1:
+        sink._sender.pump()
+    runs.away = True
+    assert not any(sink._sender.pump() for _ in range(50))
+    runs.away = False
+    assert all(send_all(sink))
+    assert sink.dropped == 0
+
+
+def test_a_job_with_a_uid_is_found_again_when_its_folder_was_lost(
+    tmp_path: Path, runs: FakeRuns
+) -> None:
+    first = sink_of(tmp_path / "one", runs, uid="u-1")
+    for step in range(4):
+        first.log_step(step, {"reward_mean": 0.1}, time_seconds=1.0)
+    assert all(send_all(first))
+    second = sink_of(tmp_path / "two", runs, uid="u-1", attempt=2)
+    assert second.is_new
+    for step in range(2, 6):
+        second.log_step(step, {"reward_mean": 0.9}, time_seconds=2.0)
+    assert all(send_all(second))
+    assert runs.curve("reward/mean") == [(0, 0.1), (1, 0.1), (2, 0.1), (3, 0.1), (4, 0.9), (5, 0.9)]
+    assert len(runs.runs) == 3
+
+
+def test_a_full_disk_is_said_once_and_counted(
+    tmp_path: Path, runs: FakeRuns, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = sink_of(tmp_path, runs)
+    (tmp_path / "spool" / "00000001.jsonl").symlink_to("/dev/full")
+    for step in range(5):
+        sink.log_step(step, {"reward_mean": 0.5}, time_seconds=1.0)
+    assert sink.dropped == 5
+    assert len([r for r in caplog.records if "was lost" in r.message]) == 1
+
+
+def test_many_refused_records_are_said_once(
+    tmp_path: Path, runs: FakeRuns, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs.refused = {"learner/penalty"}
+    sink = sink_of(tmp_path, runs)
+    for step in range(5):
+        sink.log_step(step, {"penalty": 1.0}, time_seconds=1.0)
+    assert all(send_all(sink))
+    assert sink.dropped == 5
+    assert len([r for r in caplog.records if "refused" in r.message]) == 1

@@ -1,11 +1,16 @@
+import math
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.utils import floatToGoString
 
-from vppo_core.catalogue import METRICS
+from vppo_core.catalogue import EVERY, METRICS
 from vppo_services.observability.prometheus import PrometheusSink
 
 
@@ -61,6 +66,57 @@ def test_a_metric_that_is_not_catalogued_is_refused(sink: PrometheusSink) -> Non
 def test_a_counter_cannot_be_set(sink: PrometheusSink) -> None:
     with pytest.raises(LookupError, match="skipped_updates is a counter"):
         sink.set("skipped_updates", 1.0)
+
+
+def test_a_distribution_is_a_true_histogram_of_every_value(sink: PrometheusSink) -> None:
+    values = [np.array([1e-5, 0.002, 5.0]), np.array([[20.0, 0.003], [-0.5, 0.0]])]
+    assert [sink.observe_all("token_dependency", array) for array in values] == [0, 0]
+    series = scrape(sink)
+    name = "vppo_token_dependency_nats"
+    assert series[f"{name}_count"] == 7.0
+    assert series[f"{name}_sum"] == pytest.approx(1e-5 + 0.002 + 5.0 + 20.0 + 0.003 - 0.5)
+    # A value that equals a bound belongs below it, as Prometheus has it.
+    assert series[f'{name}_bucket{{le="1e-05"}}'] == 3.0
+    assert series[f'{name}_bucket{{le="0.003"}}'] == 5.0
+    assert series[f'{name}_bucket{{le="10.0"}}'] == 6.0
+    assert series[f'{name}_bucket{{le="+Inf"}}'] == 7.0
+
+
+def test_a_distribution_agrees_with_the_clients_own_histogram(sink: PrometheusSink) -> None:
+    values = np.random.default_rng(0).exponential(300.0, 1000).astype(np.float32)
+    sink.observe_all("response_tokens", values)
+    entry = EVERY["response_tokens"]
+    registry = CollectorRegistry()
+    other = Histogram(entry.name, entry.help, registry=registry, buckets=entry.buckets)
+    for value in values.tolist():
+        other.observe(value)
+    series = scrape(sink)
+    for bound in entry.buckets:
+        labels = {"le": floatToGoString(bound)}
+        expected = registry.get_sample_value(f"{entry.name}_bucket", labels)
+        assert series[f'{entry.name}_bucket{{le="{labels["le"]}"}}'] == expected
+    total = registry.get_sample_value(f"{entry.name}_sum")
+    assert series[f"{entry.name}_sum"] == pytest.approx(total)
+
+
+def test_values_that_are_not_finite_are_left_out_of_a_distribution(sink: PrometheusSink) -> None:
+    assert sink.observe_all("token_dependency", [math.nan, math.inf, 0.5]) == 2
+    assert sink.observe_all("token_dependency", []) == 0
+    series = scrape(sink)
+    assert series["vppo_token_dependency_nats_count"] == 1.0
+    assert series["vppo_token_dependency_nats_sum"] == 0.5
+
+
+def test_only_distributions_take_arrays(sink: PrometheusSink) -> None:
+    with pytest.raises(LookupError, match="one of token_dependency, response_tokens, got 'step"):
+        sink.observe_all("step_seconds", [1.0])
+
+
+def test_a_million_values_take_a_moment(sink: PrometheusSink) -> None:
+    values = np.full(1_000_000, 0.5, np.float32)
+    started = time.process_time()
+    sink.observe_all("token_dependency", values)
+    assert time.process_time() - started < 1.0
 
 
 def test_a_taken_port_is_an_error_of_the_system(sink: PrometheusSink) -> None:

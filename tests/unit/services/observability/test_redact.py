@@ -16,6 +16,7 @@ from vppo_core.redact import redact
         pytest.param("Authorization: Bearer SECRET99.abc", id="header"),
         pytest.param("postgresql://user:SECRET99@db/x", id="url"),
         pytest.param("redis://:SECRET99@cache", id="url-without-user"),
+        pytest.param("got eyJhbGciOiJSUzI1.SECRET99SECRET.c2lnbmVk", id="web-token"),
         pytest.param("cannot use hf_SECRET99SECRET99SECRET99", id="hub-token"),
     ],
 )

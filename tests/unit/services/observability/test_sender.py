@@ -135,3 +135,29 @@ def test_flush_gives_up_when_the_receiver_stays_away(tmp_path: Path) -> None:
     sender.close()
     assert spool.pending == 10
     assert time.now >= 60.0
+
+
+def test_flush_waits_longer_for_a_receiver_that_takes_what_it_is_sent(tmp_path: Path) -> None:
+    time = FakeTime()
+
+    def slow(_: list[Record]) -> int:
+        time.now += 50.0
+        return 1
+
+    spool = spool_of(tmp_path, count=4)
+    sender = Sender(spool, slow, name="fake", clock=time.clock)
+    sender.start()
+    assert sender.flush(60.0, busy_seconds=900.0)
+    sender.close()
+
+
+def test_flush_does_not_wait_longer_for_one_that_is_away(tmp_path: Path) -> None:
+    receiver, time = FakeReceiver(failures=10**9), FakeTime()
+    sender = Sender(
+        spool_of(tmp_path), receiver.send, name="fake", clock=time.clock, wait=time.wait
+    )
+    assert not sender.pump()
+    sender.start()
+    assert not sender.flush(60.0, busy_seconds=10**6)
+    sender.close()
+    assert time.now < 10**5
