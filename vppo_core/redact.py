@@ -13,6 +13,8 @@ _QUOTED: Final = re.compile(rf"(?i)([\"']{_SECRET_NAME}[\"']\s*[:=]\s*[\"'])([^\
 _AUTHORIZATION: Final = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 _URL_PASSWORD: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*):([^\s/@]+)@")
 _HUB_TOKEN: Final = re.compile(r"\bhf_[A-Za-z0-9]{16,}\b")
+_WEB_TOKEN: Final = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+")
+"""A JSON web token: what service accounts and OIDC show."""
 
 
 def redact(text: str) -> str:
@@ -21,4 +23,5 @@ def redact(text: str) -> str:
     text = _ASSIGNED.sub(rf"\1={HIDDEN}", text)
     text = _QUOTED.sub(rf"\1{HIDDEN}", text)
     text = _AUTHORIZATION.sub(rf"\1 {HIDDEN}", text)
+    text = _WEB_TOKEN.sub(HIDDEN, text)
     return _HUB_TOKEN.sub(HIDDEN, text)

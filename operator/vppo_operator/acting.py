@@ -31,7 +31,8 @@ from vppo_core.manifests.render import kind_of, render
 from vppo_core.runs.files import StopFile
 from vppo_operator.attempt_files import Mirror
 from vppo_operator.attempt_state import hears_nothing, stop_of
-from vppo_operator.parts import FINALIZER, STOP_ANNOTATION, Parts, deleted_at, meta
+from vppo_operator.parts import FINALIZER, STOP_ANNOTATION, Parts, deleted_at, is_suspended, meta
+from vppo_operator.seen_versions import SeenVersions
 
 STUCK: Final = timedelta(minutes=5)
 """How long beyond the grace of a stop KubeRay may take to delete a RayJob."""
@@ -49,9 +50,10 @@ class NameHeldError(VPPOError):
 class Hands:
     """Makes, asks and removes what belongs to attempts."""
 
-    def __init__(self, api: KubeApi, mirror: Mirror) -> None:
+    def __init__(self, api: KubeApi, mirror: Mirror, seen: SeenVersions) -> None:
         self._api = api
         self._mirror = mirror
+        self._seen = seen
 
     def start(self, request: AttemptRequest) -> None:
         """Make the objects of an attempt; those that are there already stay.
@@ -159,13 +161,17 @@ class Hands:
         head = meta(document)
         change = {"resourceVersion": head["resourceVersion"], "finalizers": finalizers}
         try:
-            return self._api.patch(VPPO_JOBS, head["namespace"], head["name"], {"metadata": change})
+            written = self._api.patch(
+                VPPO_JOBS, head["namespace"], head["name"], {"metadata": change}
+            )
         except KubeNotFoundError:
             return document
+        self._seen.note(written)
+        return written
 
     def _create(self, kind: Kind, body: KubeObject, uid: str) -> None:
         try:
-            self._api.create(kind, body)
+            made = self._api.create(kind, body)
         except AlreadyExistsError:
             head = body["metadata"]
             there = self._api.get(kind, head["namespace"], head["name"])
@@ -175,6 +181,9 @@ class Hands:
                     f"{kind.name} {head['name']} must be of this job, got one of an earlier job; "
                     "it is looked at again when that is gone"
                 ) from None
+        else:
+            if not is_suspended(made):  # Kueue's doing, and news
+                self._seen.note(made)
 
     def _change(self, kind: Kind, head: Mapping[str, object], change: KubeObject) -> None:
         try:

@@ -21,6 +21,7 @@ from vppo_core.lifecycle.actions import (
 )
 from vppo_core.lifecycle.deadlines import running_seconds
 from vppo_core.lifecycle.doing import job_of_attempt
+from vppo_core.logs import note
 from vppo_core.manifests.attempt import AttemptRequest
 from vppo_core.runs.files import StopFile
 from vppo_core.spec.platform import PlatformSpec
@@ -35,6 +36,9 @@ from vppo_operator.refusals import Refusals
 _log = logging.getLogger(__name__)
 
 SOON: Final = 5.0
+GONE_SECONDS: Final = 10.0
+"""After a RayJob was deleted: a watch that began anew meanwhile never tells that it is gone."""
+
 RELEASE_LIMIT: Final = timedelta(minutes=10)
 """How long beyond the grace of its stop a deleted job waits for the archive: its namespace must be
 able to go."""
@@ -77,8 +81,10 @@ class Applier:
                 wanted = StopFile(reason=action.reason, requested=now, deadline=action.deadline)
                 parts = seen.children.get(action.index, Parts())
                 self._hands.request_stop(record.uid, action.index, parts, wanted)
+                return document, GONE_SECONDS
             case DeleteAttempt():
                 self._hands.delete(seen.children.get(action.index, Parts()))
+                return document, GONE_SECONDS
             case ArchiveJob():
                 # The row was just written; the next look sees it, and lets the job go.
                 return document, SOON if seen.observed.deletion_requested else None
@@ -107,6 +113,7 @@ class Applier:
         self, document: KubeObject, seen: Seen, plan: Plan, action: StartAttempt, now: datetime
     ) -> tuple[KubeObject, float | None]:
         record = seen.record
+        note(attempt=action.index)
         request = replace(
             self.request(record, action.index),
             job=job_of_attempt(record.job, action),

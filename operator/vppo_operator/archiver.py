@@ -70,6 +70,7 @@ class Archiver:
         self._clock = clock
         self._lock = threading.Lock()
         self._backlog: dict[str, Entry] = {}
+        self._since: dict[str, datetime] = {}
         self._pause = FIRST_PAUSE
         self._next_try: datetime | None = None
         self._written: dict[str, Entry] = {}
@@ -85,6 +86,12 @@ class Archiver:
     def behind(self) -> int:
         """Jobs that wait to be written."""
         return len(self._backlog)
+
+    @property
+    def waiting_since(self) -> datetime | None:
+        """When the oldest change was made that is not written; None while nothing waits."""
+        # Without the lock, which is held as long as a write takes: a scrape must not wait for that.
+        return min(list(self._since.values()), default=None)
 
     def attempts_of(self, uid: str) -> list[AttemptStatus] | None:
         """All attempts that it has of a job; None while it is away."""
@@ -186,6 +193,7 @@ class Archiver:
         if self.trouble:
             _log.info("the archive is back")
         self.trouble, self._pause, self._next_try = "", FIRST_PAUSE, None
+        self._since.pop(uid, None)
         self._written[uid] = replace(
             entry, events=(), usage={}, checkpoints=entry.checkpoints or known, attempts=()
         )
@@ -196,7 +204,9 @@ class Archiver:
             oldest = next(iter(self._backlog))
             _log.warning("job %s: its history is left out until the archive is back", oldest)
             del self._backlog[oldest]
+            self._since.pop(oldest, None)
         self._backlog[entry.record.uid] = entry
+        self._since.setdefault(entry.record.uid, entry.now)
         self._written.pop(entry.record.uid, None)
 
     def _is_pausing(self) -> bool:

@@ -10,6 +10,7 @@ from vppo_core.kube.api import KubeApi, KubeObject
 from vppo_core.kube.errors import AlreadyExistsError, KubeError
 from vppo_core.kube.kinds import EVENTS
 from vppo_core.lifecycle.actions import JobEvent
+from vppo_core.spec.origin import REQUEST_ID, request_of
 from vppo_operator.parts import meta
 
 _log = logging.getLogger(__name__)
@@ -44,10 +45,12 @@ class EventWriter:
         head = meta(document)
         namespace, now = str(head["namespace"]), _micro(self._clock())
         name = _name(str(head["name"]), str(head["uid"]), event)
+        origin = request_of(head.get("annotations") or {})
+        notes = {"annotations": {REQUEST_ID: origin}} if origin else {}
         body: KubeObject = {
             "apiVersion": EVENTS.api_version,
             "kind": EVENTS.name,
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace, **notes},
             "eventTime": now,
             "reportingController": CONTROLLER,
             "reportingInstance": self._instance,

@@ -26,6 +26,20 @@ EXIT_SECONDS: Final = 45
 FINALIZER: Final = "vppo.io/operator"
 """kopf's own one. It is never set; if it were, it would have our name."""
 
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Our handlers see events, never differences; kopf would copy every object to find them."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
 Handler = Callable[..., None]
 
 
@@ -38,6 +52,7 @@ def kopf_settings(*, is_namespaced: bool) -> kopf.OperatorSettings:
     settings.watching.inactivity_timeout = INACTIVITY_SECONDS
     settings.networking.request_timeout = REQUEST_TIMEOUT_SECONDS
     settings.persistence.finalizer = FINALIZER
+    settings.persistence.diffbase_storage = _NoDiffs()
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.scanning.disabled = is_namespaced
@@ -78,15 +93,17 @@ def _watch(registry: kopf.OperatorRegistry, kind: Kind, handler: Handler, **filt
 
 
 def _on_job(wake_ups: WakeUps) -> Handler:
-    async def on_job(namespace: str, name: str, meta: Mapping[str, Any], **_: Any) -> None:
-        wake_ups.job(namespace, name, str(meta.get("resourceVersion", "")))
+    async def on_job(namespace: str, name: str, event: Mapping[str, Any], **_: Any) -> None:
+        wake_ups.job(namespace, name, event)
 
     return on_job  # type: ignore[return-value]
 
 
 def _on_child(wake_ups: WakeUps) -> Handler:
-    async def on_child(namespace: str, labels: Mapping[str, str], **_: Any) -> None:
-        wake_ups.child(namespace, labels[JOB_LABEL])
+    async def on_child(
+        namespace: str, labels: Mapping[str, str], event: Mapping[str, Any], **_: Any
+    ) -> None:
+        wake_ups.child(namespace, labels[JOB_LABEL], event)
 
     return on_child  # type: ignore[return-value]
 
@@ -99,10 +116,10 @@ def _on_pod(wake_ups: WakeUps) -> Handler:
 
 
 def _on_workload(wake_ups: WakeUps) -> Handler:
-    async def on_workload(namespace: str, body: Mapping[str, Any], **_: Any) -> None:
-        job = job_of_workload(body)
+    async def on_workload(namespace: str, event: Mapping[str, Any], **_: Any) -> None:
+        job = job_of_workload(event["object"])
         if job:
-            wake_ups.child(namespace, job)
+            wake_ups.child(namespace, job, event)
 
     return on_workload  # type: ignore[return-value]
 

@@ -11,9 +11,11 @@ from vppo_core.kube.api import KubeApi, KubeObject
 from vppo_core.lifecycle.actions import JobEvent
 from vppo_core.lifecycle.observed import Observed
 from vppo_core.lifecycle.phases import condition
+from vppo_core.logs import note
 from vppo_core.manifests.check import check_cluster_job
 from vppo_core.runs.files import checkpoint_lines
 from vppo_core.runs.observe import JobFacts, observed
+from vppo_core.spec.origin import request_of
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.scheduling import DesiredState
 from vppo_core.spec.status import AttemptStatus, ConditionStatus, ConditionType
@@ -29,6 +31,8 @@ from vppo_operator.queue_state import queue_state
 from vppo_operator.refusals import Refusals
 
 HISTORY_UNKNOWN: Final = "HistoryUnknown"
+SILENT_RESTART: Final = "SilentRestart"
+"""Reason of the event that a driver began again inside its attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,12 @@ class Seen:
 
     events: tuple[JobEvent, ...]
     """What was found out on the way."""
+
+    @property
+    def objects(self) -> list[KubeObject]:
+        """What was read of it, besides the job itself and pods."""
+        found = [(one.ray_job, one.workload, *one.ray_clusters) for one in self.children.values()]
+        return [thing for some in found for thing in some if thing is not None]
 
     @property
     def is_held(self) -> bool:
@@ -86,9 +96,11 @@ class Observer:
         Raises:
             HistoryUnknownError, KubeError, OSError: nothing may be decided.
         """
+        note(request=request_of(record.annotations) or None)
         history = self._history(record)
         cluster = platform.cluster
         last = history[-1].index if history else 0
+        note(attempt=last or None)
         wanted = [one.index for one in history if one.ended is None or one.index == last]
         children = self._reader.children(
             document, wanted, uses_kueue=cluster is not None and cluster.kueue
@@ -109,7 +121,8 @@ class Observer:
             checkpoints=checkpoints,
         )
         live = next((children[i] for i in sorted(views, reverse=True) if views[i].is_live), None)
-        trouble = self._trouble(record, live, known, platform, rehearse=rehearse, now=now)
+        refused = _refused(record, platform)
+        trouble = self._trouble(record, live, known, refused, rehearse=rehearse, now=now)
         queue = queue_state(record.spec, platform, live=live, trouble=trouble)
         is_archived = record.phase.is_final and self._archiver.is_final(record.uid)
         is_new = record.status.attempt == 0 and live is None
@@ -119,7 +132,7 @@ class Observer:
             children=children,
             history=history,
             checkpoints=checkpoints,
-            refusal=trouble if is_new and self._is_refused(record, platform) else None,
+            refusal=trouble if is_new and refused is not None else None,
             events=tuple(self._restarts(record.uid, children, now)),
         )
 
@@ -167,7 +180,7 @@ class Observer:
         record: JobRecord,
         live: Parts | None,
         known: tuple[AttemptStatus, ...],
-        platform: PlatformSpec,
+        refused: Trouble | None,
         *,
         rehearse: Callable[[int], None],
         now: datetime,
@@ -178,16 +191,12 @@ class Observer:
         if live is not None or not is_wanted or record.phase.is_final or record.deletion_requested:
             self.refusals.clear(uid)
             return None
-        refused = _refused(record, platform)
         if refused is not None:
             return refused
         index = known[-1].index if known and known[-1].ended is None else len(known) + 1
         return self.refusals.kuberay(record.namespace, now) or self.refusals.trouble(
             uid, lambda: rehearse(index), now
         )
-
-    def _is_refused(self, record: JobRecord, platform: PlatformSpec) -> bool:
-        return _refused(record, platform) is not None
 
     def _restarts(self, uid: str, children: Mapping[int, Parts], now: datetime) -> list[JobEvent]:
         events = []
@@ -200,7 +209,7 @@ class Observer:
                     f"Ray started the driver of attempt {index} again; it goes on from step "
                     f"{progress.first_step or 0}, what was done after its checkpoint is lost."
                 )
-                events.append(JobEvent(kind="Warning", reason="SilentRestart", message=text))
+                events.append(JobEvent(kind="Warning", reason=SILENT_RESTART, message=text))
         return events
 
 

@@ -76,6 +76,12 @@ def condition(thing: Mapping[str, Any] | None, kind: str) -> Mapping[str, Any]:
     return next((one for one in found if one.get("type") == kind), {})
 
 
+def is_suspended(ray_job: Mapping[str, Any] | None) -> bool:
+    """Whether a RayJob is kept asleep, as Kueue does it from the beginning."""
+    spec: Mapping[str, Any] = (ray_job or {}).get("spec") or {}
+    return spec.get("suspend") is True
+
+
 def attempt_of(thing: Mapping[str, Any]) -> int | None:
     """The attempt that an object belongs to, by its label."""
     label = str((meta(thing).get("labels") or {}).get(ATTEMPT_LABEL, ""))

@@ -8,7 +8,7 @@ once the archive has that status.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -73,13 +73,16 @@ class Pending:
             self._path(uid).unlink(missing_ok=True)
 
     def left(
-        self, uid: str, status: VPPOJobStatus, archived: VPPOJobStatus | None
+        self,
+        uid: str,
+        status: VPPOJobStatus,
+        archived: Callable[[str], VPPOJobStatus | None],
     ) -> tuple[JobEvent, ...]:
         """Events that an earlier program noted and did not write; others are forgotten.
 
         Args:
             status: as it is in the object.
-            archived: as it is in the archive.
+            archived: tells it as it is in the archive; asked only where something was noted.
         """
         found = PendingFile.read(self._path(uid))
         if found is None:
@@ -88,7 +91,7 @@ class Pending:
             noted = VPPOJobStatus.model_validate_json(found.status)
         except ValueError:
             noted = VPPOJobStatus()
-        if noted != archived and _place(noted) == _place(status):
+        if noted != archived(uid) and _place(noted) == _place(status):
             return found.told()
         self.clear(uid)
         return ()

@@ -12,13 +12,16 @@ from typing import Final
 from aiohttp import web
 
 from vppo_core.archive.database import Database
+from vppo_core.instruments import PAGE_TYPE
 from vppo_core.kube.api import KubeApi
 from vppo_core.kube.errors import KubeError
 from vppo_core.kube.kinds import RAY_JOBS, Kind
 from vppo_core.spec.platform import PlatformSpec
 from vppo_operator.health import Health, health_app
 from vppo_operator.lease import Lease
-from vppo_operator.metrics import CONTENT_TYPE, OperatorMetrics
+from vppo_operator.looking import look_at
+from vppo_operator.measuring import Measures
+from vppo_operator.metrics import OperatorMetrics
 from vppo_operator.paced import PacedApi, TokenBucket
 from vppo_operator.platform_watch import PlatformWatch
 from vppo_operator.receiver import receiver_app
@@ -67,6 +70,7 @@ class Operator:
         """
         self.settings = settings
         self.metrics = OperatorMetrics()
+        self.metrics.leads()
         bucket = TokenBucket(settings.writes_per_second, settings.write_burst)
         self._raw = api
         self._api = PacedApi(api, bucket, count=self.metrics.count_call)
@@ -74,14 +78,17 @@ class Operator:
         self._notes = notes
         self._watched = watched
         self.reconciler = Reconciler(
-            self._api, db=db, state=settings.state, platform=platform, clock=utc_now
+            self._api,
+            db=db,
+            state=settings.state,
+            platform=platform,
+            clock=utc_now,
+            measures=Measures(self.metrics.registry),
         )
         self.queue: WorkQueue[Job] = WorkQueue(
             self._work, clock=time.monotonic, workers=settings.workers
         )
-        self.wake_ups = WakeUps(
-            self.queue, clock=time.monotonic, is_own=self.reconciler.is_own_version
-        )
+        self.wake_ups = WakeUps(self.queue, clock=time.monotonic, has_seen=self.reconciler.seen.has)
         self._resync = Resync(self._api, self.reconciler, self.metrics, settings.namespaces)
         self._platform = PlatformWatch(settings.platform_file, platform)
         self._pool = ThreadPoolExecutor(settings.workers, thread_name_prefix="look")
@@ -137,15 +144,12 @@ class Operator:
     def page(self) -> tuple[bytes, str]:
         """What a scrape gets."""
         now, metrics, reconciler = time.monotonic(), self.metrics, self.reconciler
-        metrics.is_leader.set(1)
-        metrics.queue_depth.set(self.queue.depth)
-        metrics.watch_age.set(now - self.wake_ups.heard_at)
-        metrics.resync_age.set(now - self._resynced)
-        metrics.archive_backlog.set(reconciler.archiver.behind)
-        metrics.set_phases(list(reconciler.phases.values()))
-        live = [len(indices) for _, indices in list(reconciler.live.values())]
-        metrics.live_attempts_max.set(max(live, default=0))
-        return metrics.page(), CONTENT_TYPE
+        metrics.set_queue_depth(self.queue.depth)
+        metrics.set_ages(
+            watch_seconds=now - self.wake_ups.heard_at, resync_seconds=now - self._resynced
+        )
+        reconciler.measures.scraped(reconciler.archiver, reconciler.platform, utc_now())
+        return metrics.page(), PAGE_TYPE
 
     async def _serve_drivers(self) -> None:
         settings = self.settings
@@ -165,15 +169,12 @@ class Operator:
 
     async def _work(self, job: Job) -> float | None:
         loop = asyncio.get_running_loop()
-        with self.metrics.reconcile_seconds.time():
-            try:
-                return await loop.run_in_executor(self._pool, self.reconciler.reconcile, *job)
-            except Exception:
-                self.metrics.reconcile_errors.inc()
-                raise
-            finally:
-                if self._first:
-                    self._first.discard(job)
+        try:
+            with self.metrics.look():
+                return await loop.run_in_executor(self._pool, look_at, self.reconciler, job)
+        finally:
+            if self._first:
+                self._first.discard(job)
 
     async def _resyncing(self) -> None:
         while True:

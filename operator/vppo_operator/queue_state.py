@@ -1,9 +1,8 @@
 """What a job waits for on a cluster: the platform, KubeRay, Kueue's quota, nodes, images. Pure."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from vppo_core.kube.api import KubeObject
 from vppo_core.lifecycle.attempts import gpus_of
 from vppo_core.lifecycle.observed import QueueState
 from vppo_core.lifecycle.offers import queue_of
@@ -11,7 +10,7 @@ from vppo_core.lifecycle.wording import sentence
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.status import QueueStatus
-from vppo_operator.parts import Parts, condition
+from vppo_operator.parts import Parts, condition, is_suspended
 from vppo_operator.pod_troubles import Trouble, pod_trouble
 
 ADMITTED: Final = "Admitted"
@@ -62,7 +61,7 @@ def queue_state(
 
 def _without_quota(live: Parts, spec: VPPOJobSpec, platform: PlatformSpec) -> QueueState | None:
     """The standing with Kueue while it has not admitted the RayJob."""
-    if not _is_suspended(live.ray_job):
+    if not is_suspended(live.ray_job):
         return None
     if condition(live.workload, "Admitted").get("status") == "True":
         return None  # KubeRay has not woken it up yet
@@ -77,11 +76,6 @@ def _without_quota(live: Parts, spec: VPPOJobSpec, platform: PlatformSpec) -> Qu
     known = _KUEUE.get(reason, f"Kueue does not admit the job ({reason})").format(queue=queue)
     text = sentence(f"{known}: {said}" if said else known)
     return _troubled(Trouble(reason, text), spec, platform)
-
-
-def _is_suspended(ray_job: KubeObject | None) -> bool:
-    spec: Mapping[str, Any] = (ray_job or {}).get("spec") or {}
-    return spec.get("suspend") is True
 
 
 def _troubled(trouble: Trouble, spec: VPPOJobSpec, platform: PlatformSpec) -> QueueState:

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 from vppo_core.archive.errors import JobNotFoundError
 from vppo_core.kube.api import KubeApi
 from vppo_core.kube.errors import KubeError
+from vppo_core.logs import about, note
 from vppo_core.runs.protocol import (
     FILES_PATH,
     MAX_PART_BYTES,
@@ -177,6 +178,8 @@ class _Receiver:
             raise _UnknownAttemptError(
                 f"there is no attempt {at['attempt'][:9]} of job '{at['job']}' with that uid"
             )
+        # Not before it is proven: what a stranger writes is no name of a job.
+        note(namespace=sender.namespace, job=sender.job, attempt=sender.attempt)
         return sender
 
 
@@ -200,6 +203,11 @@ def _number(request: web.Request, name: str, default: int) -> int:
 @web.middleware
 async def _answers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Errors as answers; what nobody expected is logged and answered with 500 by aiohttp."""
+    with about():
+        return await _answered(request, handler)
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except web.HTTPException:

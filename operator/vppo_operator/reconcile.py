@@ -30,9 +30,11 @@ from vppo_operator.attempt_files import Mirror
 from vppo_operator.events import EventWriter
 from vppo_operator.gone import Registrar
 from vppo_operator.job_object import merge_patch, record_of, status_document
+from vppo_operator.measuring import Measures
 from vppo_operator.observing import HistoryUnknownError, Observer, Seen
 from vppo_operator.parts import meta
 from vppo_operator.pending import Pending
+from vppo_operator.seen_versions import SeenVersions
 from vppo_operator.status_writing import is_news, refused, seconds_until_write, with_archive
 from vppo_operator.tidying import tidy
 from vppo_operator.unreadable import refuse
@@ -52,7 +54,7 @@ class Reconciler:
         state: Path,
         platform: PlatformSpec,
         clock: Callable[[], datetime],
-        wake: Callable[[str, str], None] | None = None,
+        measures: Measures | None = None,
     ) -> None:
         """Nothing is read or done yet.
 
@@ -61,17 +63,18 @@ class Reconciler:
             state: folder of the mirrored run folders, `jobs/<uid>`.
             platform: with `cluster`; may be exchanged at any time.
             clock: the time, with its zone.
-            wake: called with a job that has to be looked at once more.
         """
         self.platform = platform
         self._api = api
         self._clock = clock
-        self._wake = wake or (lambda _namespace, _name: None)
         self._mirror = Mirror(state / "jobs")
+        self.seen = SeenVersions()
+        """Versions of objects whose events need no look."""
+
         self.archiver = Archiver(db, clock)
         self.registrar = Registrar(db, self.archiver, self._mirror)
         self._observer = Observer(api, self._mirror, self.archiver)
-        self._hands = Hands(api, self._mirror)
+        self._hands = Hands(api, self._mirror, self.seen)
         self._pending = Pending(self._mirror)
         self._applier = Applier(
             self._hands,
@@ -88,9 +91,7 @@ class Reconciler:
 
         self.live: dict[tuple[str, str], tuple[str, frozenset[int]]] = {}
         """Uid and live attempts of jobs, as they were seen last."""
-
-        self.phases: dict[tuple[str, str], JobPhase] = {}
-        self._versions: dict[tuple[str, str], str] = {}
+        self.measures = measures or Measures()
 
     def reconcile(self, namespace: str, name: str) -> float | None:
         """Seconds until it wants to look at the job again; None means only on a change.
@@ -126,10 +127,6 @@ class Reconciler:
         """Namespace and name of every job that was seen and not seen to be gone."""
         return list(self._uids)
 
-    def is_own_version(self, namespace: str, name: str, version: str) -> bool:
-        """Whether a job object is as we wrote it: each of our writes was of what we had seen."""
-        return bool(version) and self._versions.get((namespace, name)) == version
-
     def _once(self, namespace: str, name: str) -> float | None:
         now = self._clock()
         document = self._api.get(VPPO_JOBS, namespace, name)
@@ -140,6 +137,7 @@ class Reconciler:
         try:
             record = record_of(document, now=now)
         except InvalidSpecError as error:
+            self.measures.unreadable(document, self.platform, now)
             return refuse(self._api, self._hands, self._events, document, error, now=now)
         try:
             seen = self._observer.see(
@@ -173,8 +171,8 @@ class Reconciler:
         self._observer.forget(uid)
         self._unsure.discard(uid)
         self.archiver.forget(uid)
-        for seen_of in (self.live, self.phases, self._versions):
-            seen_of.pop(key, None)
+        self.live.pop(key, None)
+        self.measures.board.drop(*key)
         if not self.archiver.exists:
             self.registrar.remove_files(uid)
 
@@ -184,15 +182,16 @@ class Reconciler:
         record, key = seen.record, (seen.record.namespace, seen.record.name)
         live = frozenset(s.record.index for s in seen.observed.attempts if s.is_live)
         self.live[key] = (record.uid, live)
+        self.measures.found_out(seen.events)
         status, events = self._told(seen, plan, now)
         left = self._left(record)
-        self.phases[key] = status.phase
         wait = seconds_until_write(record.status, status)
         written = status if not wait else record.status
         if events and self.archiver.exists:
             self._pending.note(record.uid, written, events)
         if wait == 0.0:
             document = self._write_status(document, status)
+        self.measures.looked(seen, plan, status, self.platform, now)
         recorded = {one.index: one for one in seen.history}
         changed = [one for one in plan.attempts if recorded.get(one.index) != one]
         closed = frozenset(one.index for one in changed if one.ended is not None)
@@ -231,7 +230,8 @@ class Reconciler:
             delays.append(delay)
         self._applier.pass_on_priority(seen, live)
         document = self._applier.let_rest(document, seen, plan)
-        self._versions[key] = str(meta(document).get("resourceVersion", ""))
+        for one in (document, *seen.objects):
+            self.seen.note(one)
         known_delays = [delay for delay in delays if delay is not None]
         return max(0.0, min(known_delays)) if known_delays else None
 
@@ -239,7 +239,7 @@ class Reconciler:
         """Events that a program before this one was killed over."""
         if record.uid not in self._unsure or not self.archiver.exists:
             return ()
-        return self._pending.left(record.uid, record.status, self.archiver.status_of(record.uid))
+        return self._pending.left(record.uid, record.status, self.archiver.status_of)
 
     def _told(
         self, seen: Seen, plan: Plan, now: datetime
@@ -268,11 +268,13 @@ class Reconciler:
             return document
         body = {"metadata": {"resourceVersion": head["resourceVersion"]}, "status": change}
         try:
-            return self._api.patch(
+            written = self._api.patch(
                 VPPO_JOBS, head["namespace"], head["name"], body, subresource="status"
             )
         except KubeNotFoundError:
             raise KubeConflictError("the job went while it was looked at") from None
+        self.seen.note(written)
+        return written
 
     def _archive(self, entry: Entry) -> bool:
         if not entry.events and self.archiver.has(entry):

@@ -56,8 +56,8 @@ class Resync:
             _log.warning("jobs that are gone cannot be written down: %s", error)
         try:
             found = self._sweeper.sweep(jobs, now)
-            kinds = [orphan.kind.plural for orphan in found]
-            self._metrics.set_orphans(kinds, [kind.plural for kind in KINDS])
+            kinds = [orphan.kind.name for orphan in found]
+            self._metrics.set_orphans(kinds, [kind.name for kind in KINDS])
         except KubeError as error:
             _log.warning("what was left over cannot be removed: %s", error)
         return [(str(meta(job)["namespace"]), str(meta(job)["name"])) for job in jobs]

@@ -76,6 +76,9 @@ class OperatorSettings(BaseSettings):
     log_level: Annotated[str, Field(pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     """What is logged."""
 
+    log_format: Annotated[str, Field(pattern=r"^(auto|json|text)$")] = "auto"
+    """`json` for programs, `text` for people; `auto` writes text on a terminal alone."""
+
     @model_validator(mode="before")
     @classmethod
     def _split_namespaces(cls, values: Any) -> Any:

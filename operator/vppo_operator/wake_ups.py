@@ -22,33 +22,30 @@ class WakeUps:
         queue: WorkQueue[Job],
         *,
         clock: Callable[[], float],
-        is_own: Callable[[str, str, str], bool],
+        has_seen: Callable[[Mapping[str, Any]], bool],
     ) -> None:
         """Nothing was heard yet.
 
         Args:
             clock: seconds that only go up.
-            is_own: whether this version of a job is one that we wrote and have looked at.
+            has_seen: whether a look knows this version of an object already, by its metadata.
         """
         self._queue = queue
         self._clock = clock
-        self._is_own = is_own
+        self._has_seen = has_seen
         self.heard_at = clock()
         """When the last event came."""
 
         self.canary_at = clock()
         """When the canary came back last."""
 
-    def job(self, namespace: str, name: str, version: str) -> None:
-        """A job object changed."""
-        self.heard_at = self._clock()
-        if not self._is_own(namespace, name, version):
-            self._queue.wake((namespace, name))
+    def job(self, namespace: str, name: str, event: Mapping[str, Any]) -> None:
+        """A job object changed: somebody waits for what comes of it."""
+        self._wake((namespace, name), event, is_urgent=True)
 
-    def child(self, namespace: str, job: str) -> None:
+    def child(self, namespace: str, job: str, event: Mapping[str, Any]) -> None:
         """A RayJob, RayCluster or Workload of a job changed."""
-        self.heard_at = self._clock()
-        self._queue.wake((namespace, job))
+        self._wake((namespace, job), event, is_urgent=False)
 
     def pod(self, namespace: str, job: str) -> None:
         """A pod of a job changed: there are many of them, and many changes."""
@@ -62,6 +59,18 @@ class WakeUps:
     def canary(self) -> None:
         """What we wrote came back through a watch."""
         self.heard_at = self.canary_at = self._clock()
+
+    def _wake(self, job: Job, event: Mapping[str, Any], *, is_urgent: bool) -> None:
+        self.heard_at = self._clock()
+        thing, is_gone = meta(event["object"]), event["type"] == "DELETED"
+
+        def is_news() -> bool:
+            # What is gone may have the version that it was seen with.
+            return is_gone or not self._has_seen(thing)
+
+        # The answer to a write may come after its event: the queue asks again then.
+        if is_news():
+            self._queue.wake(job, is_urgent=is_urgent, is_news=is_news)
 
 
 def job_of_workload(workload: Mapping[str, Any]) -> str:

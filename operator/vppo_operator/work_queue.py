@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Final, Generic, TypeVar
 
 from vppo_core.errors import VPPOError
+from vppo_operator.lanes import Lanes
 
 _log = logging.getLogger(__name__)
 
@@ -18,6 +19,13 @@ FIRST_BACKOFF_SECONDS: Final = 1.0
 LAST_BACKOFF_SECONDS: Final = 300.0
 NUDGE_SECONDS: Final = 10.0
 """Least time between two looks that nothing but a nudge asked for."""
+
+IsNews = Callable[[], bool]
+
+
+def always() -> bool:
+    """Whatever a look did, there is more to be found."""
+    return True
 
 
 class WorkQueue(Generic[Key]):
@@ -45,9 +53,11 @@ class WorkQueue(Generic[Key]):
         self._clock = clock
         self._workers = workers
         self._random = random.Random(seed)
-        self._ready: dict[Key, None] = {}
+        self._ready: Lanes[Key] = Lanes()
         self._running: set[Key] = set()
-        self._again: set[Key] = set()
+        self._again: dict[Key, list[tuple[bool, IsNews]]] = {}
+        """Wake-ups of keys that are under way, urgent ones or not."""
+
         self._due: list[tuple[float, int, Key]] = []
         self._due_at: dict[Key, float] = {}
         self._counter = itertools.count()
@@ -68,17 +78,22 @@ class WorkQueue(Generic[Key]):
         """Whether nothing is ready or under way."""
         return not self._ready and not self._running
 
-    def wake(self, key: Key) -> None:
-        """Look at the key as soon as there is a free worker."""
+    def wake(self, key: Key, *, is_urgent: bool = False, is_news: IsNews = always) -> None:
+        """Look at the key as soon as there is a free worker; at an urgent one before others.
+
+        Args:
+            is_news: asked once more at the end of a look that is under way now: what the look found
+                out, or did, needs no other one.
+        """
         if self._failures.get(key) and key in self._due_at:
             left = self._looked.get(key, 0.0) + NUDGE_SECONDS - self._clock()
             self.wake_later(key, max(left, 0.0))
             return
         if key in self._running:
-            self._again.add(key)
+            self._again.setdefault(key, []).append((is_urgent, is_news))
             return
         self._due_at.pop(key, None)
-        self._ready[key] = None
+        self._ready.put(key, is_urgent=is_urgent)
         self._changed.set()
 
     def nudge(self, key: Key) -> None:
@@ -116,8 +131,7 @@ class WorkQueue(Generic[Key]):
             self._changed.clear()
             self._move_due()
             while self._ready and len(self._running) < self._workers:
-                key = next(iter(self._ready))
-                del self._ready[key]
+                key = self._ready.take()
                 self._running.add(key)
                 task = asyncio.create_task(self._look(key))
                 tasks.add(task)
@@ -145,9 +159,9 @@ class WorkQueue(Generic[Key]):
                 continue  # woken, or agreed on another time since
             del self._due_at[key]
             if key in self._running:
-                self._again.add(key)
+                self._again.setdefault(key, []).append((False, always))
             else:
-                self._ready[key] = None
+                self._ready.put(key, is_urgent=False)
 
     async def _look(self, key: Key) -> None:
         wait: float | None
@@ -161,14 +175,14 @@ class WorkQueue(Generic[Key]):
             _log.warning(
                 "%s: %s; the next try is in %.0f s", key, error, wait, exc_info=_trace(error)
             )
-            self._again.discard(key)
+            self._again.pop(key, None)
         else:
             self._failures.pop(key, None)
         self._running.discard(key)
         self._looked[key] = self._clock()
-        if key in self._again:
-            self._again.discard(key)
-            self._ready[key] = None
+        news = [is_urgent for is_urgent, is_news in self._again.pop(key, ()) if is_news()]
+        if news:
+            self._ready.put(key, is_urgent=any(news))
         if wait is not None:
             self.wake_later(key, wait)
         self._changed.set()

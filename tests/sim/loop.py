@@ -40,7 +40,7 @@ class OperatorLoop:
         """What it had to try again for."""
 
         self.deaths = 0
-        self._reconciler = make()
+        self.reconciler = make()
 
     def wake(self, name: str) -> None:
         """Look at a job in the next step."""
@@ -48,7 +48,7 @@ class OperatorLoop:
 
     def restart(self) -> None:
         """A new operator on the same objects, files and archive."""
-        self._reconciler = self._make()
+        self.reconciler = self._make()
         self._due.clear()
         self._dirty.clear()
         self._next_resync = self._now()
@@ -57,7 +57,8 @@ class OperatorLoop:
         """Look at every job that there is a reason to look at."""
         ray_jobs = self._server.store.list(RAY_JOBS)
         for change in self._heard:
-            self._dirty |= jobs_of(change.object, ray_jobs)
+            if change.type == "DELETED" or not self.reconciler.seen.has(change.object["metadata"]):
+                self._dirty |= jobs_of(change.object, ray_jobs)
         self._heard.clear()
         if not self.is_up:
             return
@@ -73,7 +74,7 @@ class OperatorLoop:
 
     def _reconcile(self, name: str) -> None:
         try:
-            wait = self._reconciler.reconcile(self._namespace, name)
+            wait = self.reconciler.reconcile(self._namespace, name)
         except Killed:
             self.deaths += 1
             self.restart()

@@ -279,7 +279,6 @@ class World:
             state=self.state,
             platform=self.platform,
             clock=self.clock,
-            wake=lambda _namespace, name: self.operator.wake(name),
         )
 
     def _receive(self, attempt: AttemptFile) -> Reply:

@@ -23,6 +23,7 @@ from vppo_core.archive.records import JobQuery, JobRecord, Page
 from vppo_core.archive.tables import IS_LEAVING, IS_LIVE, MAY_EXPIRE, job_tags, jobs
 from vppo_core.archive.tags import tag
 from vppo_core.archive.transactions import Database
+from vppo_core.spec.status import JobPhase
 
 _ENOUGH: Final = 1000
 """Rows behind which a filter counts as wide."""
@@ -75,6 +76,19 @@ def expirable_jobs(db: Database, now: datetime, limit: int) -> list[JobRecord]:
     )
     with db.reading() as connection:
         return [record_of(row) for row in connection.execute(query).mappings()]
+
+
+def count_by_phase(db: Database, phases: Collection[JobPhase]) -> dict[JobPhase, int]:
+    """How many jobs are in each of these phases; it walks an index, a row for each job."""
+    tags = {tag("phase", "", phase): phase for phase in phases}
+    query = (
+        select(job_tags.c.tag, func.count())
+        .where(job_tags.c.tag.in_(tags))
+        .group_by(job_tags.c.tag)
+    )
+    with db.reading() as connection:
+        found = {tags[one]: count for one, count in connection.execute(query).all()}
+    return {phase: found.get(phase, 0) for phase in phases}
 
 
 def known_uids(db: Database, uids: Collection[str]) -> set[str]:

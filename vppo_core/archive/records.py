@@ -182,6 +182,15 @@ class DeliveryRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Messages that wait for their receivers."""
+
+    count: int
+    oldest_seconds: float
+    """Age of the event that the longest waiting one tells of; 0 without any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:
     """What makes a repeated request the same request."""
 

@@ -1,13 +1,14 @@
 """Places that are told of events, and the messages that wait for them."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from vppo_core.archive.errors import JobNotFoundError
-from vppo_core.archive.records import DeliveryRecord, WebhookRecord
+from vppo_core.archive.records import Backlog, DeliveryRecord, WebhookRecord
 from vppo_core.archive.tables import IS_WAITING, outbox
 from vppo_core.archive.tables import webhooks as hooks
 from vppo_core.archive.transactions import Database
@@ -117,6 +118,18 @@ def due_deliveries(
             .order_by(outbox.c.number)
         ).mappings()
         return [_with_hook(dict(row)) for row in rows]
+
+
+def delivery_backlog(db: Database, now: datetime) -> Backlog:
+    """Messages that wait, by the index that holds nothing else."""
+    waiting = select(func.count(), func.min(outbox.c.number)).where(IS_WAITING)
+    with db.reading() as connection:
+        count, first = connection.execute(waiting).one()
+        body = connection.execute(select(outbox.c.body).where(outbox.c.number == first)).scalar()
+    if body is None:
+        return Backlog(count=count, oldest_seconds=0.0)
+    age = now - datetime.fromisoformat(json.loads(body)["time"])
+    return Backlog(count=count, oldest_seconds=max(age.total_seconds(), 0.0))
 
 
 def record_delivery(

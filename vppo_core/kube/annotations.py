@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vppo_core.spec.origin import REQUEST_ID
+
 PREFIX: Final = "vppo.io/"
 OWNER: Final = "vppo.io/owner"
 """The REST caller who made the job."""
@@ -30,9 +32,10 @@ def owner_of(annotations: Mapping[str, Any]) -> str:
 
 
 def own_annotations(annotations: Mapping[str, Any]) -> dict[str, str]:
-    """Those that belong to the job: without the program's and without copies of the object."""
+    """Those that belong to the job: without the program's, but for the request that made it, and
+    without copies of the object."""
     return {
         name: str(value)
         for name, value in annotations.items()
-        if not is_reserved(name) and name not in _COPIES
+        if (not is_reserved(name) or name == REQUEST_ID) and name not in _COPIES
     }

@@ -26,6 +26,18 @@ def pool_of(spec: VPPOJobSpec, platform: PlatformSpec) -> PoolOffer | None:
     return next((p for p in platform.pools if queue is not None and p.name == queue.pool), None)
 
 
+def gpus_by_pool(spec: VPPOJobSpec, platform: PlatformSpec) -> dict[str, int]:
+    """GPUs that an attempt holds of each pool; pools of which it holds none are left out."""
+    queue = queue_of(spec, platform)
+    roles = spec.placement
+    found: dict[str, int] = {}
+    for process in (roles.rollout, roles.reward, roles.dependency, roles.learner):
+        pool = process.pool or (queue.pool if queue else "")
+        if pool and process.gpus:
+            found[pool] = found.get(pool, 0) + process.replicas * process.gpus
+    return found
+
+
 def priority_of(spec: VPPOJobSpec, platform: PlatformSpec) -> int:
     """How far in front a job stands; a name that is gone counts as none."""
     return next((p.value for p in platform.priorities if p.name == spec.priority), 0)

@@ -1,6 +1,7 @@
 """`python -m vppo_services.api`: the control plane of one machine, or the API of a cluster."""
 
 import argparse
+import logging
 import os
 import socket
 import sys
@@ -15,6 +16,7 @@ import uvicorn
 
 from vppo_core.archive.database import DATABASE_FILE, Database, open_database
 from vppo_core.errors import InvalidSpecError, VPPOError
+from vppo_core.logs import LOG_FORMATS, send_to
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.platform_file import load_cluster_platform
 from vppo_services.api.app import create_app
@@ -27,15 +29,22 @@ from vppo_services.local.platform import (
     refuse_inside_a_cluster,
 )
 from vppo_services.local.store import SqlJobStore
-from vppo_services.observability.logging import configure
 
-_SETTINGS = ("job_store", "host", "port", "state", "platform", "token_file", "database")
+_SETTINGS = (
+    "job_store",
+    "host",
+    "port",
+    "state",
+    "platform",
+    "token_file",
+    "database",
+    "log_format",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; the exit code. Jobs that run then go on by themselves."""
     options = _parser().parse_args(arguments)
-    configure(None, job="", role="serve")
     try:
         _serve(options)
     except VPPOError as error:
@@ -58,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--platform", type=Path, help="pools and queues, YAML or JSON")
     parser.add_argument("--token-file", type=Path)
     parser.add_argument("--database", help="SQLAlchemy URL; default: a file in --state")
+    parser.add_argument("--log-format", choices=LOG_FORMATS)
     parser.add_argument("--no-loop", action="store_true", help="serve only; another one runs jobs")
     parser.add_argument("--force", action="store_true", help="run jobs even inside a cluster")
     return parser
@@ -66,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace) -> None:
     given = {name: getattr(options, name) for name in _SETTINGS}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
+    role = "api" if settings.is_cluster else "serve"
+    send_to(sys.stderr, role=role, style=settings.log_format, level=logging.INFO, only_ours=True)
     if settings.is_cluster:
         _serve_cluster(settings)
     else:
@@ -85,7 +97,9 @@ def _serve_machine(settings: ApiSettings, *, is_loop_on: bool, force: bool) -> N
         store = SqlJobStore(
             db, jobs_folder=state / "jobs", platform=platform, clock=_now, wake=loop.wake
         )
-        _listen(create_app(store, settings), settings, state)
+        # Who runs no jobs has nothing to tell of them.
+        registry = loop.series.registry if is_loop_on else None
+        _listen(create_app(store, settings, registry=registry), settings, state)
 
 
 def _serve_cluster(settings: ApiSettings) -> None:
@@ -139,6 +153,7 @@ def _running_jobs(
 def _listen(app: Any, settings: ApiSettings, state: Path) -> None:
     config = uvicorn.Config(
         app,
+        log_config=None,  # its lines go where ours go
         log_level="warning",
         access_log=False,
         server_header=False,

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from prometheus_client import CollectorRegistry
 from pydantic.alias_generators import to_camel
 from starlette.exceptions import HTTPException
 
@@ -15,6 +16,7 @@ from vppo_services.api import (
     health,
     history,
     jobs,
+    scrape_targets,
     streams,
     usage,
     webhooks,
@@ -30,6 +32,7 @@ from vppo_services.api.limits import RateLimit, StreamSlots
 from vppo_services.api.openapi_document import TITLE, VERSION, openapi_document
 from vppo_services.api.refusals import http_problem, known_parameters, validation_problem
 from vppo_services.api.request_metrics import RequestMetrics
+from vppo_services.api.scrapes import ApiGauges
 from vppo_services.api.settings import ApiSettings
 from vppo_services.web.mount import mount
 
@@ -43,17 +46,23 @@ _ROUTERS: Final = (
     webhooks.router,
     catalogue_routes.router,
     health.router,
+    scrape_targets.router,
 )
 
 
 def create_app(
-    store: JobStore, settings: ApiSettings, *, authenticator: Authenticator | None = None
+    store: JobStore,
+    settings: ApiSettings,
+    *,
+    authenticator: Authenticator | None = None,
+    registry: CollectorRegistry | None = None,
 ) -> FastAPI:
     """The application: all routes at the root and under `/v1`, the page under `/ui`.
 
     Args:
         authenticator: who knows tokens; by default the token file of the settings, and without
             one only programs of this machine are served.
+        registry: what `/metrics` shows besides the API's own series.
 
     Raises:
         InvalidSpecError: the token file cannot be used.
@@ -64,7 +73,8 @@ def create_app(
     app.state.store = store
     app.state.settings = settings
     app.state.slots = StreamSlots(settings.max_streams)
-    app.state.metrics = RequestMetrics()
+    app.state.metrics = RequestMetrics(registry)
+    ApiGauges(app.state.metrics.registry, slots=app.state.slots, store=lambda: app.state.store)
     mount(app)
     # The last one added is the outermost one.
     app.add_middleware(BodyLimit)

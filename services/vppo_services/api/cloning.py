@@ -12,6 +12,7 @@ from vppo_core.spec.fields import nearest
 from vppo_core.spec.job import API_VERSION, KIND, VPPOJob
 from vppo_core.spec.loading import job_from_document
 from vppo_core.spec.objects import as_submitted
+from vppo_core.spec.origin import REQUEST_ID
 from vppo_core.spec.overrides import apply_overrides
 from vppo_core.spec.parsing import Document
 from vppo_core.spec.scheduling import DesiredState
@@ -32,10 +33,11 @@ def clone_of(record: JobRecord, body: Document) -> VPPOJob:
         InvalidSpecError: one line for each thing that is wrong.
     """
     _check_fields(body)
+    notes = {name: text for name, text in record.annotations.items() if name != REQUEST_ID}
     source: Document = {
         "apiVersion": API_VERSION,
         "kind": KIND,
-        "metadata": {"labels": record.labels, "annotations": record.annotations},
+        "metadata": {"labels": record.labels, "annotations": notes},
         "spec": {**json.loads(record.spec_json), "desiredState": DesiredState.RUNNING.value},
     }
     changes: Document = {name: body[name] for name in ("metadata", "spec") if name in body}

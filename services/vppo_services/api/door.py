@@ -15,7 +15,7 @@ from vppo_services.api.settings import is_loopback
 
 READS: Final = ("GET", "HEAD", "OPTIONS")
 _LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
-_OPEN: Final = ("/", "/healthz", "/readyz", "/metrics", "/ui")
+_OPEN: Final = ("/", "/healthz", "/readyz", "/metrics", "/metrics/targets", "/ui")
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 

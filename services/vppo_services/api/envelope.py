@@ -1,7 +1,6 @@
 """What every reply has: request id, security headers, a count; a problem in place of a crash."""
 
 import logging
-import re
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -13,11 +12,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vppo_core.errors import VPPOError
+from vppo_core.logs import about
+from vppo_core.spec.origin import is_request_id
 from vppo_services.api.errors import MEDIA_TYPE, ApiError, problem_json, problem_of
 from vppo_services.api.request_metrics import RequestMetrics
 
 REQUEST_ID: Final = "vppo.request_id"
-_GIVEN_ID: Final = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+_READS: Final = ("GET", "HEAD", "OPTIONS")
 _HEADERS: Final = (
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
@@ -43,7 +44,11 @@ class Envelope:
             return
         request_id = _request_id(scope)
         scope[REQUEST_ID] = request_id
-        sender = _Sender(scope, send, request_id, self._metrics)
+        with about(request=request_id):
+            await self._serve(scope, receive, _Sender(scope, send, request_id, self._metrics))
+
+    async def _serve(self, scope: Scope, receive: Receive, sender: "_Sender") -> None:
+        request_id = scope[REQUEST_ID]
         try:
             await self._app(scope, receive, sender)
         except ApiError as error:
@@ -78,7 +83,14 @@ class _Sender:
             # To the first byte: a stream lasts as long as its reader likes.
             seconds = time.perf_counter() - self._began
             self._metrics.observe(self._scope, message["status"], seconds)
+            self._note(message["status"], seconds)
         await self._send(message)
+
+    def _note(self, status: int, seconds: float) -> None:
+        """A line for each change that was asked for: by its request id it leads to the job."""
+        method, path = self._scope["method"], self._scope["path"]
+        if method not in _READS:
+            _log.info("%s %s: %d in %.0f ms", method, path, status, 1000 * seconds)
 
 
 def problem_response(scope: Scope, error: ApiError) -> Response:
@@ -106,7 +118,7 @@ def known_problem(_request: Request, error: Exception) -> ApiError:
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id", "")
-    return given if _GIVEN_ID.match(given) else uuid.uuid4().hex
+    return given if is_request_id(given) else uuid.uuid4().hex
 
 
 def _internal(request_id: str) -> ApiError:

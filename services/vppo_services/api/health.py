@@ -4,9 +4,8 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from prometheus_client import generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from vppo_core.instruments import PAGE_TYPE, page_of
 from vppo_core.spec.base import SpecModel
 from vppo_services.api.deps import AppStoreDep
 from vppo_services.api.request_metrics import RequestMetrics
@@ -14,7 +13,7 @@ from vppo_services.api.request_metrics import RequestMetrics
 router = APIRouter(tags=["health"])
 signpost = APIRouter()
 
-PROMETHEUS: Final = CONTENT_TYPE_PLAIN_0_0_4
+PROMETHEUS: Final = PAGE_TYPE
 
 
 class Health(SpecModel):
@@ -53,7 +52,7 @@ def get_readiness(store: AppStoreDep) -> Health:
     response_class=Response,
     responses={200: {"content": {PROMETHEUS: {"schema": {"type": "string"}}}}},
 )
-async def get_server_metrics(request: Request) -> Response:
-    """Requests and their times. No token is needed."""
+def get_server_metrics(request: Request) -> Response:
+    """Requests, streams and webhooks; on one machine also the jobs. No token is needed."""
     metrics: RequestMetrics = request.app.state.metrics
-    return Response(generate_latest(metrics.registry), headers={"Content-Type": PROMETHEUS})
+    return Response(page_of(metrics.registry), headers={"Content-Type": PROMETHEUS})

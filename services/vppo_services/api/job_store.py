@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from vppo_core.archive.records import (
+    Backlog,
     CheckpointRecord,
     DeliveryRecord,
     EventRecord,
@@ -26,6 +27,7 @@ from vppo_core.lifecycle.explain import Explanation
 from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.status import AttemptStatus
+from vppo_services.local.endpoints import RunPage
 
 
 class JobStore(Protocol):
@@ -49,11 +51,17 @@ class JobStore(Protocol):
         ...
 
     def create(
-        self, job: VPPOJob, *, owner: str, idempotency: IdempotencyKey | None = None
+        self,
+        job: VPPOJob,
+        *,
+        owner: str,
+        idempotency: IdempotencyKey | None = None,
+        request_id: str = "",
     ) -> tuple[JobRecord, bool]:
         """Accept a job; the second value says whether it is a replay of an earlier request.
 
-        A job without a name gets one.
+        A job without a name gets one. It carries the id of the request that made it, which the log
+        lines about it have.
 
         Raises:
             NameTakenError, IdempotencyConflictError, StoreUnavailableError.
@@ -211,6 +219,14 @@ class JobStore(Protocol):
         now: datetime,
     ) -> None:
         """Write down how sending went; `next_try` None ends it."""
+        ...
+
+    def delivery_backlog(self) -> Backlog:
+        """Messages that wait for their receivers."""
+        ...
+
+    def run_pages(self) -> Sequence[RunPage]:
+        """Where the pages of running attempts are that no cluster shows."""
         ...
 
     def ready(self) -> None:

@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import Response
 
 from vppo_core.archive.records import IdempotencyKey, JobChanges, JobRecord
+from vppo_core.logs import note
+from vppo_core.spec.job import VPPOJob
 from vppo_core.spec.loading import job_from_document
 from vppo_core.spec.objects import JobObject
 from vppo_core.spec.scheduling import DesiredState
@@ -21,6 +23,7 @@ from vppo_services.api.deps import (
     allowed,
     check_permission,
 )
+from vppo_services.api.envelope import REQUEST_ID
 from vppo_services.api.etags import etag_of, is_known, version_of
 from vppo_services.api.job_body import (
     JobText,
@@ -30,6 +33,7 @@ from vppo_services.api.job_body import (
     read_submitted,
 )
 from vppo_services.api.job_query import METADATA_PARAMETER, JobQueryDep
+from vppo_services.api.job_store import JobStore
 from vppo_services.api.parameters import JobName, JobUid
 from vppo_services.api.patching import changes_of
 from vppo_services.api.placing import Placing, namespace_in
@@ -107,7 +111,7 @@ def create_job(
         plan: Plan = plan_of(job, store)
         return Response(plan.model_dump_json(by_alias=True), media_type="application/json")
     key = IdempotencyKey(tenant=caller.name, key=idempotency_key) if idempotency_key else None
-    record, is_replay = store.create(job, owner=caller.name, idempotency=key)
+    record, is_replay = _create(request, store, job, caller, key)
     return _created(request.url.path, record, is_replay, placing.settings)
 
 
@@ -225,8 +229,18 @@ def clone_job(
     job, store = clone_of(source, body), store.within(place)
     store.check(job)
     key = IdempotencyKey(tenant=caller.name, key=idempotency_key) if idempotency_key else None
-    record, is_replay = store.create(job, owner=caller.name, idempotency=key)
+    record, is_replay = _create(request, store, job, caller, key)
     return _created(request.url.path.rpartition("/")[0], record, is_replay, settings)
+
+
+def _create(
+    request: Request, store: JobStore, job: VPPOJob, caller: Caller, key: IdempotencyKey | None
+) -> tuple[JobRecord, bool]:
+    made = store.create(
+        job, owner=caller.name, idempotency=key, request_id=request.scope[REQUEST_ID]
+    )
+    note(job=made[0].name, namespace=made[0].namespace)
+    return made
 
 
 def _want(store: StoreDep, name: str, state: DesiredState, caller: Caller) -> Response:

@@ -25,6 +25,7 @@ async def running(app: FastAPI) -> AsyncIterator[None]:
             client,
             lambda: datetime.now(UTC),
             state.settings.allow_private_webhooks,
+            count=state.metrics.count_delivery,
         )
         sending = asyncio.create_task(outbox.run(stop), name="send webhooks")
         sending.add_done_callback(_report)

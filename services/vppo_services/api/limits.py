@@ -69,6 +69,12 @@ class StreamSlots:
         self._open: dict[str, int] = {}
         self._lock = threading.Lock()
 
+    @property
+    def open(self) -> int:
+        """Streams of all callers."""
+        with self._lock:
+            return sum(self._open.values())
+
     def open_of(self, caller: Caller) -> int:
         """Streams that a caller has open."""
         return self._open.get(caller.name, 0)

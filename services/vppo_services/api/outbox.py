@@ -20,6 +20,7 @@ import httpx
 from vppo_core.archive.errors import StoreUnavailableError
 from vppo_core.archive.records import DeliveryRecord, WebhookRecord
 from vppo_services.api.job_store import JobStore
+from vppo_services.api.request_metrics import DELIVERED, FAILED, GIVEN_UP
 from vppo_services.api.targets import RefusedTargetError, Resolver, check_target, resolve
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -95,6 +96,7 @@ class Outbox:
         allow_private: bool,
         *,
         resolver: Resolver = resolve,
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Nothing is sent here.
 
@@ -102,12 +104,14 @@ class Outbox:
             client: from `new_client`; its owner closes it.
             clock: now, with a time zone.
             allow_private: whether webhooks may lead to private addresses.
+            count: told of each try how it went: `DELIVERED`, `FAILED` or `GIVEN_UP`.
         """
         self._store = store
         self._client = client
         self._clock = clock
         self._allow_private = allow_private
         self._resolver = resolver
+        self._count = count
 
     async def step(self) -> int:
         """Send what is due and write down how it went; how many messages were tried.
@@ -186,3 +190,4 @@ class Outbox:
                 delivery.number, status=status, error=error, next_try=again, now=now
             )
         )
+        self._count((FAILED if again else GIVEN_UP) if error else DELIVERED)

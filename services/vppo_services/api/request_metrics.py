@@ -1,31 +1,33 @@
-"""Counts and times of requests, for Prometheus."""
+"""What the API measures of itself, for Prometheus."""
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 from starlette.types import Scope
 
-_BUCKETS: Final = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from vppo_core.catalogue.control import API
+from vppo_core.instruments import Instruments
+
+DELIVERED: Final = "delivered"
+FAILED: Final = "failed"
+"""It is tried again."""
+
+GIVEN_UP: Final = "given_up"
 _NO_ROUTE: Final = "none"
+_OF_THE_STORE: Final = ("webhook_backlog", "webhook_oldest_seconds", "api_streams")
+"""Asked at each scrape, see `scrapes.py`."""
 
 
 class RequestMetrics:
-    """Requests of one application, in a registry of its own."""
+    """Requests and deliveries of one application."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "vppo_api_requests",
-            "Replies by route, method and status.",
-            ("route", "method", "status"),
-            registry=self.registry,
-        )
-        self._seconds = Histogram(
-            "vppo_api_request_seconds",
-            "Time to the first byte of a reply, in seconds.",
-            ("route", "method"),
-            buckets=_BUCKETS,
-            registry=self.registry,
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        """Register them, by default in a registry of their own."""
+        self.registry = registry or CollectorRegistry()
+        self._made = Instruments(
+            self.registry,
+            [entry for entry in API if entry.key not in _OF_THE_STORE],
+            known={"webhook_deliveries": [(DELIVERED,), (FAILED,), (GIVEN_UP,)]},
         )
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
@@ -38,5 +40,9 @@ class RequestMetrics:
         # The template of the path: paths themselves are without number.
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
         method = scope["method"] if route != _NO_ROUTE else _NO_ROUTE
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route, method).observe(seconds)
+        self._made.inc("api_requests", route, method, str(status))
+        self._made.observe("api_request_seconds", seconds, route, method)
+
+    def count_delivery(self, result: str) -> None:
+        """Count an attempt to deliver a message: `DELIVERED`, `FAILED` or `GIVEN_UP`."""
+        self._made.inc("webhook_deliveries", result)

@@ -71,6 +71,9 @@ class ApiSettings(BaseSettings):
     allow_private_webhooks: bool = False
     """Whether webhooks may lead to addresses inside private networks."""
 
+    log_format: Annotated[str, Field(pattern=r"^(auto|json|text)$")] = "auto"
+    """`json` for programs, `text` for people; `auto` writes text on a terminal alone."""
+
     @property
     def is_cluster(self) -> bool:
         """Whether jobs are VPPOJobs of a cluster."""

@@ -56,7 +56,6 @@ class Changer:
             JobNotFoundError, StaleVersionError, NotAllowedNowError, InvalidSpecError,
             StoreUnavailableError.
         """
-        _check_annotations(changes)
         for _ in range(TRIES):
             live = self._get(namespace, name)
             if live is None:
@@ -64,6 +63,7 @@ class Changer:
                     namespace, name, changes, actor=actor, if_version=if_version
                 )
             before = record_of(live)
+            _check_annotations(changes, before)
             check_version(before, if_version)
             change = change_of(before, changes, actor=actor)
             if change is None:
@@ -167,9 +167,9 @@ class Changer:
             )
 
 
-def _check_annotations(changes: JobChanges) -> None:
-    for name in changes.annotations or {}:
-        if is_reserved(name):
+def _check_annotations(changes: JobChanges, before: JobRecord) -> None:
+    for name, text in (changes.annotations or {}).items():
+        if is_reserved(name) and text != before.annotations.get(name, ""):
             raise InvalidSpecError(
                 f"metadata.annotations must not change what the program writes, got '{name}'; "
                 "leave it out"

@@ -24,6 +24,7 @@ from vppo_core.kube.api import KubeApi, KubeObject
 from vppo_core.kube.errors import AlreadyExistsError
 from vppo_core.kube.kinds import VPPO_JOBS
 from vppo_core.spec.job import VPPOJob
+from vppo_core.spec.origin import REQUEST_ID, made_by, request_of
 from vppo_services.cluster.answers import answered
 from vppo_services.cluster.objects import meta_of, object_of, phase_of, record_of
 from vppo_services.local.submitting import body_hash, new_name
@@ -42,6 +43,8 @@ class Request:
     owner: str
     key: IdempotencyKey | None
     now: datetime
+    request_id: str = ""
+    """What log lines know it by."""
 
     @property
     def body_hash(self) -> str:
@@ -58,7 +61,8 @@ class Request:
     @property
     def annotations(self) -> dict[str, str]:
         """What the object carries of the request."""
-        found = {OWNER: self.owner}
+        origin = request_of(made_by(self.job, self.request_id).metadata.annotations)
+        found = {OWNER: self.owner} | ({REQUEST_ID: origin} if origin else {})
         return found | ({KEY_HASH: self.key_hash, BODY_HASH: self.body_hash} if self.key else {})
 
 

@@ -113,7 +113,12 @@ class KubeJobStore(RunStore, HistoryStore, WebhookStore):
         check_cluster_job(self._placed(job, name=job.metadata.name or NAME), self._platform)
 
     def create(
-        self, job: VPPOJob, *, owner: str, idempotency: IdempotencyKey | None = None
+        self,
+        job: VPPOJob,
+        *,
+        owner: str,
+        idempotency: IdempotencyKey | None = None,
+        request_id: str = "",
     ) -> tuple[JobRecord, bool]:
         """Make a VPPOJob; the second value says whether it is that of an earlier request.
 
@@ -121,7 +126,13 @@ class KubeJobStore(RunStore, HistoryStore, WebhookStore):
             NameTakenError, IdempotencyConflictError, NotAllowedNowError, InvalidSpecError,
             StoreUnavailableError.
         """
-        request = Request(job=self._placed(job), owner=owner, key=idempotency, now=self._clock())
+        request = Request(
+            job=self._placed(job),
+            owner=owner,
+            key=idempotency,
+            now=self._clock(),
+            request_id=request_id,
+        )
         made = self._creator.create(request)
         self._live.forget(self._namespace)
         return made

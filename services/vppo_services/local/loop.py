@@ -22,7 +22,10 @@ from vppo_core.archive.records import JobRecord
 from vppo_core.errors import VPPOError
 from vppo_core.lifecycle.failures import retry_time
 from vppo_core.lifecycle.observed import QueueState
+from vppo_core.logs import about
+from vppo_core.spec.origin import request_of
 from vppo_core.spec.platform import PlatformSpec
+from vppo_services.local.job_series import JobSeries
 from vppo_services.local.launcher import Launcher
 from vppo_services.local.leadership import Leadership
 from vppo_services.local.queueing import Standing, queue_states, without_position
@@ -85,7 +88,10 @@ class Loop:
         self._db = db
         self._platform = platform
         self._clock = clock
-        self._reconciler = Reconciler(db, launcher, platform)
+        self.series = JobSeries(db)
+        """What is told of the jobs while this program runs them."""
+
+        self._reconciler = Reconciler(db, launcher, platform, self.series.counters)
         self._leadership = Leadership(state)
         self._memory = Memory()
         self._seen: dict[str, _Seen] = {}
@@ -130,6 +136,7 @@ class Loop:
         now = self._clock()
         records = self._memory.of(active_jobs(self._db))
         line = self._line(records, now)
+        self.series.show([job.record for job in line], self._platform, now)
         queues = queue_states(line, self._platform)
         for job in self._due(line, queues, now):
             self._look_at(job.record, queues[job.record.uid], now)
@@ -182,9 +189,11 @@ class Loop:
                 wait = min(wait, timedelta(seconds=plan.requeue_after_seconds))
             self._seen[record.uid] = _Seen(version, queue, now + wait)
 
-        error = _guarded(look)
-        if error is not None:
-            self._note_failure(record, queue, error, now)
+        origin = request_of(record.annotations) or None
+        with about(namespace=record.namespace, job=record.name, request=origin):
+            error = _guarded(look)
+            if error is not None:
+                self._note_failure(record, queue, error, now)
 
     def _note_failure(
         self, record: JobRecord, queue: QueueState, error: Exception, now: datetime

@@ -18,6 +18,7 @@ from vppo_core.archive.database import Database
 from vppo_core.archive.errors import JobNotFoundError
 from vppo_core.archive.jobs import mark_expired, mark_released, write_plan
 from vppo_core.archive.records import JobRecord
+from vppo_core.instruments import JobCounters
 from vppo_core.lifecycle.actions import (
     Action,
     ArchiveJob,
@@ -32,6 +33,7 @@ from vppo_core.lifecycle.decide import decide
 from vppo_core.lifecycle.doing import job_of_attempt, usage_rows
 from vppo_core.lifecycle.observed import QueueState
 from vppo_core.lifecycle.offers import pool_of
+from vppo_core.logs import note
 from vppo_core.runs.files import checkpoint_lines
 from vppo_core.runs.observe import JobFacts, observed
 from vppo_core.spec.platform import PlatformSpec
@@ -46,8 +48,11 @@ _log = logging.getLogger(__name__)
 class Reconciler:
     """Brings one job at a time to where it should be."""
 
-    def __init__(self, db: Database, launcher: Launcher, platform: PlatformSpec) -> None:
+    def __init__(
+        self, db: Database, launcher: Launcher, platform: PlatformSpec, counters: JobCounters
+    ) -> None:
         self._db = db
+        self._counters = counters
         self._launcher = launcher
         self._platform = platform
         self._sizes: dict[str, int] = {}
@@ -79,6 +84,10 @@ class Reconciler:
                 usage=usage_rows(plan, changed, now),
                 now=now,
             )
+            known = tuple(recorded.values())
+            self._counters.count(
+                record.status, known, plan.attempts, created=record.created, now=now
+            )
         self._end_lingering(facts, now)
         for action in plan.actions:
             self._apply(record, action, now)
@@ -92,6 +101,7 @@ class Reconciler:
         uid = record.uid
         match action:
             case StartAttempt():
+                note(attempt=action.index)
                 pool = pool_of(record.spec, self._platform)
                 self._launcher.start(
                     job_of_attempt(record.job, action),

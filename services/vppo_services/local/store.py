@@ -23,9 +23,11 @@ from vppo_core.lifecycle.explain import Explanation, explain
 from vppo_core.lifecycle.offers import NAMESPACE, check_job, check_priority, queue_of
 from vppo_core.spec.hashing import spec_hash
 from vppo_core.spec.job import VPPOJob
+from vppo_core.spec.origin import made_by
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.status import JobPhase
 from vppo_services.local import checkpoint_verbs
+from vppo_services.local.endpoints import RunPage, pages_of_all
 from vppo_services.local.launch_plan import DRIVER, planned_process
 from vppo_services.local.launcher import Launcher
 from vppo_services.local.manifest import manifest_of
@@ -91,21 +93,27 @@ class SqlJobStore(RunStore, HistoryStore, WebhookStore):
         check_job(job, self._platform)
 
     def create(
-        self, job: VPPOJob, *, owner: str, idempotency: IdempotencyKey | None = None
+        self,
+        job: VPPOJob,
+        *,
+        owner: str,
+        idempotency: IdempotencyKey | None = None,
+        request_id: str = "",
     ) -> tuple[JobRecord, bool]:
         """Accept a job; the second value says whether it is a replay of an earlier request.
 
         Raises:
             NameTakenError, IdempotencyConflictError, StoreUnavailableError.
         """
+        hashed, job = body_hash(job), made_by(job, request_id)
         tries = NAME_TRIES if not job.metadata.name and idempotency is None else 1
         for _ in range(tries - 1):
             with suppress(NameTakenError):  # by chance: generated names are short
-                return self._create(job, owner=owner, idempotency=idempotency)
-        return self._create(job, owner=owner, idempotency=idempotency)
+                return self._create(job, owner=owner, idempotency=idempotency, hashed=hashed)
+        return self._create(job, owner=owner, idempotency=idempotency, hashed=hashed)
 
     def _create(
-        self, job: VPPOJob, *, owner: str, idempotency: IdempotencyKey | None
+        self, job: VPPOJob, *, owner: str, idempotency: IdempotencyKey | None, hashed: str
     ) -> tuple[JobRecord, bool]:
         uid = self._new_uid()
         name = job.metadata.name or new_name(job, uid, idempotency)
@@ -118,7 +126,7 @@ class SqlJobStore(RunStore, HistoryStore, WebhookStore):
             spec_hash=spec_hash(job.spec),
             now=self._clock(),
             idempotency=idempotency,
-            body_hash=body_hash(job),
+            body_hash=hashed,
         )
         self._wake()
         return made
@@ -220,6 +228,14 @@ class SqlJobStore(RunStore, HistoryStore, WebhookStore):
             }
             for queue in self._platform.queues
         ]
+
+    def run_pages(self) -> Sequence[RunPage]:
+        """Where Prometheus finds the pages of running attempts.
+
+        Raises:
+            StoreUnavailableError.
+        """
+        return pages_of_all(self._observer.active(), self._jobs_folder)
 
     def manifest(self, uid: str) -> dict[str, Any]:
         """What it takes to repeat the run."""

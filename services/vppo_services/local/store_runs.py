@@ -7,6 +7,7 @@ from typing import Any
 from vppo_core.archive.run_records import Artifact, Lines, LogLine, MetricsLine
 from vppo_core.runs.folder import RunFolder
 from vppo_services.local import run_files
+from vppo_services.local.endpoints import RunPage
 
 
 class RunStore:
@@ -22,6 +23,10 @@ class RunStore:
     def logs(self, uid: str, *, after: str = "", limit: int = 100) -> Lines[LogLine]:
         """Log lines behind a position, oldest first."""
         return run_files.read_logs(self._run(uid), after=after, limit=limit)
+
+    def run_pages(self) -> Sequence[RunPage]:
+        """Pages of running attempts that only this server knows of; on a cluster there are none."""
+        return ()
 
     def artifacts(self, uid: str) -> Sequence[Artifact]:
         """Files of the run: report, summary, samples, model; not checkpoints."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from vppo_core.archive import webhooks
 from vppo_core.archive.database import Database
-from vppo_core.archive.records import DeliveryRecord, WebhookRecord
+from vppo_core.archive.records import Backlog, DeliveryRecord, WebhookRecord
 
 
 class WebhookStore:
@@ -54,6 +54,10 @@ class WebhookStore:
     ) -> Sequence[tuple[DeliveryRecord, WebhookRecord, str]]:
         """Messages to send now, each with its webhook and secret; leased for a minute."""
         return webhooks.due_deliveries(self._db, now, limit)
+
+    def delivery_backlog(self) -> Backlog:
+        """Messages that wait, whatever namespace they tell of."""
+        return webhooks.delivery_backlog(self._db, self._clock())
 
     def record_delivery(
         self,

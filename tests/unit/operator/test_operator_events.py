@@ -1,14 +1,16 @@
 """One Event for each thing that happened; the same thing again makes a series of it."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from tests.sim.kube_server import SimulatedServer
 from vppo_core.kube.errors import KubeForbiddenError
 from vppo_core.kube.kinds import EVENTS
 from vppo_core.lifecycle.actions import JobEvent
+from vppo_core.spec.origin import REQUEST_ID
 from vppo_operator.events import EventWriter
 
-JOB = {
+JOB: dict[str, Any] = {
     "apiVersion": "vppo.io/v1alpha1",
     "kind": "VPPOJob",
     "metadata": {"name": "demo", "namespace": "default", "uid": "u1"},
@@ -35,6 +37,14 @@ def test_an_event_is_about_the_job() -> None:
     assert event["eventTime"] == "2026-11-24T12:00:00.000005Z"
     assert event["action"]
     assert event["reportingController"] == "vppo.io/operator"
+
+
+def test_an_event_names_the_request_that_made_the_job() -> None:
+    server = SimulatedServer()
+    head = {**JOB["metadata"], "annotations": {REQUEST_ID: "build-7", "note": "x"}}
+    writer(server).write({**JOB, "metadata": head}, [RUNNING])
+    (event,) = server.store.list(EVENTS)
+    assert event["metadata"]["annotations"] == {REQUEST_ID: "build-7"}
 
 
 def test_the_same_again_is_counted_and_another_message_is_another_event() -> None:

@@ -104,6 +104,48 @@ def test_no_more_keys_at_a_time_than_there_are_workers() -> None:
     run(scene)
 
 
+@pytest.mark.parametrize(("is_news", "looks"), [(True, 2), (False, 1)])
+def test_what_a_look_did_itself_is_not_looked_at_again(is_news: bool, looks: int) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.gate.clear()
+        bench.queue.wake("a")
+        await bench.settle()
+        bench.queue.wake("a", is_news=lambda: is_news)
+        bench.queue.wake("a", is_news=lambda: False)
+        bench.gate.set()
+        await bench.settle()
+        assert len(bench.looks) == looks
+
+    run(scene)
+
+
+def test_urgent_keys_come_first_and_of_eight_one_is_another() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.gate.clear()
+        for number in range(2):
+            bench.queue.wake(f"running-{number}")
+        await bench.settle()
+        for number in range(20):
+            bench.queue.wake(f"old-{number}")
+            bench.queue.wake(f"new-{number}", is_urgent=True)
+        bench.queue.wake("old-19", is_urgent=True)  # it moves to the end of the other lane
+        bench.queue.wake("new-0")  # it stays
+        bench.gate.set()
+        while not bench.queue.is_idle:
+            await bench.settle()
+        first = bench.looks[2:26]
+        assert [one for one in first if one.startswith("old")] == [
+            "old-0",
+            "old-1",
+            "old-2",
+            "old-19",
+        ]
+        assert [one for one in first if one.startswith("new")] == [f"new-{n}" for n in range(20)]
+        assert len(bench.looks) == len(set(bench.looks)) == 42
+
+    run(scene)
+
+
 def test_it_looks_again_when_it_was_asked_to_and_a_wake_up_is_earlier() -> None:
     async def scene(bench: Bench) -> None:
         bench.answers["a"] = 60.0

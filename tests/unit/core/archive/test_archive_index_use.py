@@ -12,10 +12,10 @@ from sqlalchemy import Engine, event
 
 from vppo_core.archive.cursor import cursor_after
 from vppo_core.archive.database import Database, open_database
-from vppo_core.archive.job_lists import active_jobs, expirable_jobs, list_jobs
+from vppo_core.archive.job_lists import active_jobs, count_by_phase, expirable_jobs, list_jobs
 from vppo_core.archive.jobs import get_job
 from vppo_core.archive.records import JobQuery
-from vppo_core.archive.webhooks import due_deliveries
+from vppo_core.archive.webhooks import delivery_backlog, due_deliveries
 from vppo_core.errors import VPPOError
 from vppo_core.spec.status import JobPhase
 
@@ -80,6 +80,7 @@ def test_a_page_reads_an_index_in_its_order(
         pytest.param(lambda db: expirable_jobs(db, NOW, 10), ["jobs_expiring"], id="expirable"),
         pytest.param(lambda db: due_deliveries(db, NOW, 10), ["outbox_due"], id="deliveries"),
         pytest.param(lambda db: get_job(db, "x"), ["jobs_by_name"], id="name"),
+        pytest.param(lambda db: delivery_backlog(db, NOW), ["outbox_due"], id="backlog"),
     ],
 )
 def test_what_is_asked_for_every_second_reads_a_small_index(
@@ -89,3 +90,11 @@ def test_what_is_asked_for_every_second_reads_a_small_index(
         ask(sqlite)
     used = [match[1] for line in plans if (match := re.search(r"INDEX (\w+)", line))]
     assert used == indexes
+
+
+def test_jobs_by_phase_are_counted_without_reading_a_job(
+    sqlite: Database, plans: list[str]
+) -> None:
+    assert count_by_phase(sqlite, TWO) == dict.fromkeys(TWO, 0)
+    assert plans
+    assert all(line.startswith("SEARCH job_tags USING PRIMARY KEY (tag=?)") for line in plans)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from vppo_core.archive.database import Database
-from vppo_core.archive.job_lists import active_jobs, expirable_jobs, list_jobs
+from vppo_core.archive.job_lists import active_jobs, count_by_phase, expirable_jobs, list_jobs
 from vppo_core.archive.jobs import mark_expired, mark_released, patch_job, request_deletion
 from vppo_core.archive.records import JobChanges, JobQuery, JobRecord
 from vppo_core.spec.status import JobPhase
@@ -188,3 +188,10 @@ def test_files_are_due_when_the_time_to_live_is_over(db: Database, life: Any) ->
     longer = JobChanges(ttl_seconds_after_finished=90)
     patch_job(db, "short", longer, actor="ann", now=life.now)
     assert (due(89), due(90)) == ([], ["short"])
+
+
+def test_jobs_are_counted_by_phase(life: Any) -> None:
+    for name, phase in (("a", JobPhase.FAILED), ("b", JobPhase.FAILED), ("c", JobPhase.RUNNING)):
+        life.reach(life.made(name).uid, phase)
+    found = count_by_phase(life.db, (JobPhase.FAILED, JobPhase.SUCCEEDED))
+    assert found == {JobPhase.FAILED: 2, JobPhase.SUCCEEDED: 0}

@@ -7,11 +7,12 @@ import pytest
 from vppo_core.archive.database import Database
 from vppo_core.archive.errors import JobNotFoundError
 from vppo_core.archive.events import events_after
-from vppo_core.archive.records import DeliveryRecord, WebhookRecord, timestamp
+from vppo_core.archive.records import Backlog, DeliveryRecord, WebhookRecord, timestamp
 from vppo_core.archive.webhooks import (
     create_webhook,
     delete_webhook,
     deliveries,
+    delivery_backlog,
     due_deliveries,
     record_delivery,
     redeliver,
@@ -138,6 +139,21 @@ def test_a_message_that_is_given_up_was_not_delivered(life: Any) -> None:
     life.made("first")
     sent(life, due(life)[0], 500)
     assert (only(life).delivered, only(life).next_try, only(life).attempts) == (None, None, 1)
+
+
+def test_the_backlog_is_what_waits_and_as_old_as_its_first_event(life: Any) -> None:
+    hook(life, "all")
+    assert delivery_backlog(life.db, life.now) == Backlog(count=0, oldest_seconds=0.0)
+    life.made("first")
+    life.made("second")  # a second later
+    life.now += timedelta(seconds=60)
+    assert delivery_backlog(life.db, life.now) == Backlog(count=2, oldest_seconds=61.0)
+    sent(life, 1, 200)
+    assert delivery_backlog(life.db, life.now) == Backlog(count=1, oldest_seconds=60.0)
+    sent(life, 2, None, again_in=3600)
+    assert delivery_backlog(life.db, life.now).count == 1
+    sent(life, 2, None)
+    assert delivery_backlog(life.db, life.now).count == 0
 
 
 def test_a_message_is_sent_once_more_on_demand(db: Database, life: Any) -> None:

@@ -21,16 +21,25 @@ from vppo_core.archive.errors import (
     NotAllowedNowError,
     StaleVersionError,
 )
-from vppo_core.archive.records import IdempotencyKey, JobChanges, JobQuery, JobRecord, Page
+from vppo_core.archive.records import (
+    Backlog,
+    IdempotencyKey,
+    JobChanges,
+    JobQuery,
+    JobRecord,
+    Page,
+)
 from vppo_core.errors import InvalidSpecError
 from vppo_core.lifecycle.explain import Cause, Explanation
 from vppo_core.spec.hashing import canonical_json, spec_hash
 from vppo_core.spec.job import VPPOJob
+from vppo_core.spec.origin import made_by
 from vppo_core.spec.platform import PlatformSpec, PoolOffer, QueueOffer
 from vppo_core.spec.status import JobPhase, QueueStatus, VPPOJobStatus
 from vppo_services.api.app import create_app
 from vppo_services.api.job_store import JobStore
 from vppo_services.api.settings import ApiSettings
+from vppo_services.local.endpoints import RunPage
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 PLATFORM = PlatformSpec(
@@ -55,6 +64,8 @@ class FakeJobStore:
         self.queries: list[JobQuery] = []
         self.step_seconds: float | None = None
         self.busy = 0
+        self.pages: Sequence[RunPage] = ()
+        self.backlog = Backlog(count=0, oldest_seconds=0.0)
         self.error: Exception | None = None
         self._numbers = itertools.count(1)
 
@@ -75,7 +86,12 @@ class FakeJobStore:
             )
 
     def create(
-        self, job: VPPOJob, *, owner: str, idempotency: IdempotencyKey | None = None
+        self,
+        job: VPPOJob,
+        *,
+        owner: str,
+        idempotency: IdempotencyKey | None = None,
+        request_id: str = "",
     ) -> tuple[JobRecord, bool]:
         self._fail()
         number = next(self._numbers)
@@ -88,6 +104,7 @@ class FakeJobStore:
             return next(one for one in self.records if one.uid == uid), True
         if any(one.name == name and not one.phase.is_final for one in self.records):
             raise NameTakenError(f"a job named '{name}' exists; choose another name")
+        job = made_by(job, request_id)
         record = self._new(job, f"{number:08x}-0000", name, owner, NOON + timedelta(seconds=number))
         self.records.append(record)
         if idempotency is not None:
@@ -200,6 +217,14 @@ class FakeJobStore:
     def typical_step_seconds(self, job: VPPOJob) -> float | None:
         del job
         return self.step_seconds
+
+    def delivery_backlog(self) -> Backlog:
+        self._fail()
+        return self.backlog
+
+    def run_pages(self) -> Sequence[RunPage]:
+        self._fail()
+        return self.pages
 
     def ready(self) -> None:
         self._fail()

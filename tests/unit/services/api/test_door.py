@@ -85,7 +85,19 @@ def test_a_caller_needs_a_token(guarded: TestClient, path: str, headers: Any) ->
     assert reply.headers["www-authenticate"] == 'Bearer realm="vppo"'
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/healthz", "/ui/", "/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/metrics/targets",
+        "/v1/metrics/targets",
+        "/v1/healthz",
+        "/ui/",
+        "/",
+    ],
+)
 def test_some_paths_need_no_token(guarded: TestClient, path: str) -> None:
     assert guarded.get(path).status_code == 200
 

@@ -25,7 +25,7 @@ from vppo_services.api.settings import ApiSettings
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = ROOT / "tests" / "golden" / "openapi.json"
-OPEN = {"/healthz", "/readyz", "/metrics", "/"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/metrics/targets", "/"}
 
 
 @pytest.fixture(scope="module")

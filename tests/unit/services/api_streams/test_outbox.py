@@ -85,6 +85,7 @@ class Post:
         self.now = NOON
         self.addresses = ["93.184.216.34"]
         self.requests: list[httpx.Request] = []
+        self.counted: list[str] = []
         self.answer: Callable[[httpx.Request], httpx.Response] = lambda _: httpx.Response(204)
 
     def sender(self) -> Outbox:
@@ -95,6 +96,7 @@ class Post:
             lambda: self.now,
             False,
             resolver=self._resolve,
+            count=self.counted.append,
         )
 
     def _receive(self, request: httpx.Request) -> httpx.Response:
@@ -271,3 +273,14 @@ async def test_sender_outlives_a_store_that_is_away_and_stops_when_told(post: Po
         stop.set()
         await running
     assert json.loads(post.requests[0].content)["type"] == "Succeeded"
+
+
+async def test_each_try_is_counted_by_how_it_went(post: Post) -> None:
+    post.store.add(1)
+    await post.sender().step()
+    post.answer = lambda _: httpx.Response(500)
+    post.store.add(2)
+    await post.sender().step()
+    post.now = NOON + timedelta(hours=25)
+    await post.sender().step()
+    assert post.counted == ["delivered", "failed", "given_up"]

@@ -14,6 +14,7 @@ from vppo_core.archive.errors import (
 )
 from vppo_core.archive.records import IdempotencyKey, JobChanges, JobQuery
 from vppo_core.errors import InvalidSpecError
+from vppo_core.spec.origin import REQUEST_ID, request_of
 from vppo_core.spec.status import JobPhase
 from vppo_services.api.job_store import JobStore
 
@@ -35,6 +36,21 @@ def test_what_was_sent_can_be_read(either: Any, job_named: Any) -> None:
     assert found.spec == job.spec
     assert (found.phase, found.generation) == (JobPhase.PENDING, 1)
     assert either.store.get("a", uid=made.uid) == found
+
+
+def test_a_job_carries_the_request_that_made_it(either: Any, job_named: Any) -> None:
+    forged = job_named("a", annotations={"note": "x", REQUEST_ID: "of-another"})
+    either.store.create(forged, owner="ann", idempotency=KEY, request_id="build-7")
+    assert either.store.get("a").annotations == {"note": "x", REQUEST_ID: "build-7"}
+    again, is_replay = either.store.create(
+        forged, owner="ann", idempotency=KEY, request_id="build-8"
+    )
+    assert is_replay
+    assert request_of(again.annotations) == "build-7"
+    either.store.patch("a", JobChanges(annotations=dict(again.annotations)), actor="ann")
+    full = {str(number): "" for number in range(64)}
+    either.store.create(job_named("b", annotations=full), owner="ann", request_id="build-9")
+    assert either.store.get("b").job.metadata.annotations == full
 
 
 def test_a_job_without_a_name_gets_one_after_its_model(either: Any, job_named: Any) -> None:
