@@ -32,7 +32,7 @@ test: setup  ## All tests but the learning lane.
 	$(BIN)/pytest -m "not learning and not gpu and not cluster"
 
 check-cluster: setup  ## Tests on a cluster: KUBECONFIG, KubeRay on it, and VPPO_TEST_IMAGE loaded.
-	$(BIN)/pytest -m cluster --durations=10
+	$(BIN)/pytest tests/e2e --durations=10
 
 image: ## Build the image of the tests with docker; another builder takes the same Dockerfile.
 	docker build --target cpu --tag localhost/vppo:test .

@@ -127,7 +127,15 @@ def test_the_curve_survives_the_run_folder(parts: Parts, tmp_path: Path) -> None
     ]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no gzip", gzip.compress(b'{"step": 1}\n')[:20]])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no gzip", id="something-else"),
+        pytest.param(gzip.compress(b'{"step": 1}\n')[:20], id="cut-short"),
+    ],
+)
 def test_a_checkpoint_whose_curve_is_missing_or_damaged_is_restored_without_it(
     parts: Parts, tmp_path: Path, content: bytes | None
 ) -> None:
