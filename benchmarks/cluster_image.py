@@ -8,20 +8,29 @@ from tests.e2e.tools import Kubectl
 from vppo_core.errors import VPPOError
 
 MAX_IMAGE_MIB: Final = 150.0
-_SECONDS: Final = 120.0
+_SECONDS: Final = 180.0
 _POD: Final = "bench-control-image"
 # Everything that the image has above its base lies in two folders. The server is started five
 # times: the first start reads the files from disk, as that of a new node does.
 _SCRIPT: Final = """
-import json, os, subprocess, sys, time, urllib.request
+import json, os, subprocess, sys, tarfile, time, urllib.request
+
+FOLDERS = ("/opt/vppo", "/wheel")
 
 def size(folder):
     return sum(os.lstat(os.path.join(at, name)).st_size
                for at, _, names in os.walk(folder) for name in names)
 
+def packed():
+    with tarfile.open("/tmp/layers.tar.gz", "w:gz", compresslevel=6) as layers:
+        for folder in FOLDERS:
+            layers.add(folder)
+    return os.path.getsize("/tmp/layers.tar.gz")
+
 def start(number):
     began = time.monotonic()
-    command = ["vppo", "serve", "--state", f"/tmp/state-{number}", "--port", str(8100 + number)]
+    command = ["vppo", "serve", "--force", "--state", f"/tmp/state-{number}"]
+    command += ["--port", str(8100 + number)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while time.monotonic() - began < 60:
@@ -36,12 +45,12 @@ def start(number):
         server.wait()
 
 starts = [start(number) for number in range(5)]
-print(json.dumps({"bytes": size("/opt/vppo") + size("/wheel"), "starts": starts}))
+print(json.dumps({"bytes": sum(map(size, FOLDERS)), "packed": packed(), "starts": starts}))
 """
 
 
-def control_image(kubectl: Kubectl, image: str) -> dict[str, Any]:
-    """MiB above the base, uncompressed, and seconds until the API in it is ready.
+def control_image(kubectl: Kubectl, image: str) -> dict[str, float]:
+    """MiB above the base, as a registry keeps them and unpacked; seconds until its API is ready.
 
     Raises:
         VPPOError: no node has the image, or it does not run.
@@ -58,6 +67,7 @@ def control_image(kubectl: Kubectl, image: str) -> dict[str, Any]:
         kubectl("delete", "pod", _POD, "--ignore-not-found", "--wait=false")
     first, *others = found["starts"]
     return {
+        "packedMib": found["packed"] / 2**20,
         "mib": found["bytes"] / 2**20,
         "firstStartSeconds": first,
         "startSeconds": sorted(others)[len(others) // 2],
