@@ -1,4 +1,4 @@
-"""`python -m vppo_core.dashboards CHART`: writes dashboards, rules and runbooks into the chart."""
+"""`python -m vppo_core.dashboards CHART`: dashboards, rules, runbooks and the list of metrics."""
 
 import json
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vppo_core.dashboards.every import ALERTS, DASHBOARDS
 from vppo_core.dashboards.grafana import dashboard_json
+from vppo_core.dashboards.metrics_page import metrics_page
 from vppo_core.dashboards.rules import rule_file
 from vppo_core.dashboards.runbooks import runbooks
 
@@ -22,6 +23,7 @@ def files() -> dict[str, str]:
     return found | {
         "rules/vppo.yaml": rule_file(ALERTS),
         "runbooks.md": _TITLE + runbooks(ALERTS),
+        "metrics.md": metrics_page(),
     }
 
 
