@@ -25,16 +25,14 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.tables import Result, on_the_wire
+from tests.integration.kube.crds import loose_crd, serve
 from tests.integration.kube.server import ApiServer, free_ports, running_server
 from vppo_core.errors import VPPOError
-from vppo_core.kube.errors import KubeError
 from vppo_core.kube.kinds import (
-    CUSTOM_RESOURCES,
     NAMESPACES,
     RAY_CLUSTERS,
     RAY_JOBS,
     VPPO_JOBS,
-    Kind,
 )
 from vppo_core.spec.crd import vppojob_crd
 
@@ -103,45 +101,12 @@ def run(options: OperatorOptions) -> tuple[dict[str, Any], list[Result]]:
 
 def _prepare(server: ApiServer) -> None:
     kube = server.kube()
-    for crd in (vppojob_crd(), _loose(RAY_JOBS), _loose(RAY_CLUSTERS)):
-        kube.create(CUSTOM_RESOURCES, crd)
+    serve(kube, VPPO_JOBS, vppojob_crd())
+    for kind in (RAY_JOBS, RAY_CLUSTERS):
+        serve(kube, kind, loose_crd(kind))
     kube.create(
         NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     )
-    deadline = time.monotonic() + START_SECONDS
-    for kind in (VPPO_JOBS, RAY_JOBS, RAY_CLUSTERS):
-        while True:
-            try:
-                kube.list(kind)
-                break
-            except KubeError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
-
-
-def _loose(kind: Kind) -> dict[str, Any]:
-    """A kind whose objects may hold anything."""
-    names = {"plural": kind.plural, "singular": kind.name.lower(), "kind": kind.name}
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {
-        "name": kind.version,
-        "served": True,
-        "storage": True,
-        "subresources": {"status": {}},
-        "schema": {"openAPIV3Schema": schema},
-    }
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{kind.plural}.{kind.group}"},
-        "spec": {
-            "group": kind.group,
-            "scope": "Namespaced",
-            "names": names,
-            "versions": [version],
-        },
-    }
 
 
 @contextmanager
