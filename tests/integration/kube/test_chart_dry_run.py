@@ -13,7 +13,7 @@ from vppo_core.kube.client import KubeClient
 from vppo_core.kube.kinds import NAMESPACES, VPPO_JOBS, Kind
 
 # Kinds of other projects, which this server does not know.
-FOREIGN = {"ServiceMonitor", "PodMonitor", "HTTPRoute", "Certificate"}
+FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "HTTPRoute", "Certificate"}
 SECRETS = Kind("", "v1", "secrets", "Secret")
 
 
