@@ -1,10 +1,11 @@
 """A registry as the text that a scrape gets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import RestrictedRegistry
 
 PAGE_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 """Content type of a page."""
@@ -23,6 +24,10 @@ class WithoutBirths:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+
+    def restricted_registry(self, names: Iterable[str]) -> RestrictedRegistry:
+        """The series of these names alone, as `/metrics?name[]=...` asks for."""
+        return self._registry.restricted_registry(names)
 
     def collect(self) -> Iterator[Metric]:
         """The families without those series."""

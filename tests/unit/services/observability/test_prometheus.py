@@ -49,6 +49,14 @@ def test_counters_start_at_zero_and_gauges_are_absent_until_measured(sink: Prome
     assert "vppo_reward_mean" not in series
 
 
+def test_a_scrape_may_ask_for_single_names(sink: PrometheusSink) -> None:
+    with urlopen(f"{sink.url}?name[]=vppo_skipped_updates_total", timeout=5.0) as answer:
+        lines = answer.read().decode().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        "vppo_skipped_updates_total 0.0"
+    ]
+
+
 def test_record_does_what_the_kind_of_every_entry_asks(sink: PrometheusSink) -> None:
     for entry in METRICS.values():
         sink.record(f"{entry.key}{{x}}" if entry.labels else entry.key, 1.0)
