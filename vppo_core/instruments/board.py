@@ -9,7 +9,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 
-from vppo_core.catalogue import EVERY
+from vppo_core.instruments.families import gauge_family
 from vppo_core.instruments.living import LivingJob, living_job
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_core.spec.platform import PlatformSpec
@@ -123,18 +123,18 @@ class JobBoard:
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All series, for the client; no two scrapes share any."""
-        phases = _family("jobs")
+        phases = gauge_family("jobs")
         for phase, count in self.phases().items():
             phases.add_metric([phase.value], count)
         yield phases
         with self._lock:
             jobs = sorted(self._jobs.items())
-        in_phase = _family("job_phase")
+        in_phase = gauge_family("job_phase")
         for key, job in jobs:
             in_phase.add_metric([*key, job.phase.value], 1)
         yield in_phase
         for name, value_of in _VALUES.items():
-            family = _family(name)
+            family = gauge_family(name)
             for key, job in jobs:
                 value = value_of(job)
                 if value is not None:
@@ -144,7 +144,9 @@ class JobBoard:
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """The families without their series: registering must not ask for the counts."""
-        yield from map(_family, ("jobs", "job_phase", *_VALUES, "gpus_allocated", "gpus_offered"))
+        yield from map(
+            gauge_family, ("jobs", "job_phase", *_VALUES, "gpus_allocated", "gpus_offered")
+        )
 
     def _pools(self, jobs: Iterable[LivingJob]) -> Iterator[GaugeMetricFamily]:
         offered = self._offered
@@ -152,12 +154,7 @@ class JobBoard:
         for job in jobs:
             held.update(job.gpus)
         for key, gpus in (("gpus_allocated", held), ("gpus_offered", offered)):
-            family = _family(key)
+            family = gauge_family(key)
             for pool, count in sorted(gpus.items()):
                 family.add_metric([pool], count)
             yield family
-
-
-def _family(key: str) -> GaugeMetricFamily:
-    entry = EVERY[key]
-    return GaugeMetricFamily(entry.name, entry.help, labels=entry.labels)

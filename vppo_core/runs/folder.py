@@ -44,6 +44,11 @@ class RunFolder:
         return self.path / "metrics.jsonl"
 
     @property
+    def endpoint(self) -> Path:
+        """Where the run's own `/metrics` and those of Ray's agents are."""
+        return self.path / "metrics.json"
+
+    @property
     def log(self) -> Path:
         """A line for each record."""
         return self.path / "log.jsonl"

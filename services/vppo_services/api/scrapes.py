@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from vppo_core.archive.errors import StoreError
 from vppo_core.archive.records import Backlog
-from vppo_core.catalogue import EVERY
+from vppo_core.instruments import gauge_family
 from vppo_services.api.job_store import JobStore
 from vppo_services.api.limits import StreamSlots
 
@@ -54,7 +54,7 @@ class ApiGauges:
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """The families without values: registering must not ask the database."""
-        yield from (GaugeMetricFamily(EVERY[key].name, EVERY[key].help) for key in _KEYS)
+        yield from map(gauge_family, _KEYS)
 
     def _backlog(self) -> Backlog | None:
         with self._lock:
@@ -68,5 +68,6 @@ class ApiGauges:
 
 
 def _gauge(key: str, value: float) -> GaugeMetricFamily:
-    entry = EVERY[key]
-    return GaugeMetricFamily(entry.name, entry.help, value=value)
+    family = gauge_family(key)
+    family.add_metric([], value)
+    return family

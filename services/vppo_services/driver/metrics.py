@@ -69,8 +69,8 @@ def training_values(
 
 def method_values(batches: Sequence[Assembled], max_response_tokens: int) -> dict[str, float]:
     """Lengths, dependency, shaping and filtering of the step, over all its mini-batches."""
-    lengths = np.concatenate([b.batch.response_mask.sum(axis=1) for b in batches])
-    dependency = np.concatenate([b.token_dependency[b.batch.response_mask] for b in batches])
+    found = distributions(batches)
+    lengths, dependency = found["response_tokens"], found["token_dependency"]
     kept = np.concatenate([b.keep_mask[b.batch.response_mask] for b in batches])
     weights = np.concatenate([b.shaping_weights for b in batches])
     perturbed = np.concatenate([b.is_perturbed for b in batches])

@@ -11,7 +11,6 @@ from vppo_core.archive.records import JobRecord
 from vppo_core.runs.files import DriverFile
 from vppo_core.runs.folder import RunFolder
 
-ENDPOINT_FILE: Final = "metrics.json"
 _ANYWHERE: Final = ("0.0.0.0", "::")
 _MAX_PAGES: Final = 64
 
@@ -53,7 +52,7 @@ def pages_of(record: JobRecord, run: RunFolder) -> Iterator[RunPage]:
     attempt = record.status.attempts[-1] if record.status.attempts else None
     if attempt is None or attempt.ended is not None:
         return
-    path = run.path / ENDPOINT_FILE
+    path = run.endpoint
     if not _is_newer(path, run.launched(attempt.index)):
         return
     file = EndpointFile.read(path) or EndpointFile()

@@ -1,14 +1,13 @@
 """The run's `/metrics`: every series is an entry of the catalogue."""
 
-import threading
 from typing import Final
 from wsgiref.simple_server import WSGIServer
 
 import numpy.typing as npt
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from vppo_core.catalogue import DISTRIBUTIONS, METRICS, Kind, Metric, parse
-from vppo_core.instruments import WithoutBirths
+from vppo_core.instruments import Instruments, WithoutBirths
 from vppo_services.observability.distribution import Distribution
 
 _SINKS: Final = ("file", "mlflow", "spotlight")
@@ -31,20 +30,16 @@ class PrometheusSink:
             OSError: the port is taken or not allowed.
         """
         self.host = host
-        self._registry = CollectorRegistry()
-        self._counters: dict[str, Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
-        self._gauges: dict[str, Gauge] = {}
-        self._distributions: dict[str, Distribution] = {}
-        self._lock = threading.Lock()
-        for entry in METRICS.values():
-            self._register(entry)
-        for entry in DISTRIBUTIONS.values():
-            self._distributions[entry.key] = Distribution(entry)
-            self._registry.register(self._distributions[entry.key])
+        registry = CollectorRegistry()
+        # The first loss is growth only where there was a 0 before it.
+        known = {"sink_dropped": [(sink,) for sink in _SINKS]}
+        self._made = Instruments(registry, METRICS.values(), known=known)
+        self._distributions = {key: Distribution(one) for key, one in DISTRIBUTIONS.items()}
+        for distribution in self._distributions.values():
+            registry.register(distribution)
         self._server: WSGIServer
         self._server, self._thread = start_http_server(
-            port, addr=host, registry=WithoutBirths(self._registry)
+            port, addr=host, registry=WithoutBirths(registry)
         )
         self.port: int = self._server.server_port
 
@@ -55,25 +50,18 @@ class PrometheusSink:
 
     def set(self, reference: str, value: float) -> None:
         """Set a gauge, such as `reward_mean` or `stage_seconds{sample}`."""
-        entry, values = self._entry(reference, Kind.GAUGE)
-        with self._lock:
-            gauge = self._gauges.get(entry.key)
-            if gauge is None:
-                gauge = Gauge(entry.name, entry.help, entry.labels, registry=self._registry)
-                self._gauges[entry.key] = gauge
-        (gauge.labels(*values) if values else gauge).set(value)
+        entry, labels = self._entry(reference, Kind.GAUGE)
+        self._made.set(entry.key, value, *labels)
 
     def inc(self, reference: str, amount: float = 1.0) -> None:
         """Add to a counter, such as `reward_verdicts{ok}`; a negative amount is refused."""
-        entry, values = self._entry(reference, Kind.COUNTER)
-        counter = self._counters[entry.key]
-        (counter.labels(*values) if values else counter).inc(amount)
+        entry, labels = self._entry(reference, Kind.COUNTER)
+        self._made.inc(entry.key, *labels, by=amount)
 
     def observe(self, reference: str, value: float) -> None:
         """Add an observation to a histogram, such as `step_seconds`."""
-        entry, values = self._entry(reference, Kind.HISTOGRAM)
-        histogram = self._histograms[entry.key]
-        (histogram.labels(*values) if values else histogram).observe(value)
+        entry, labels = self._entry(reference, Kind.HISTOGRAM)
+        self._made.observe(entry.key, value, *labels)
 
     def observe_all(self, key: str, values: npt.ArrayLike) -> int:
         """Add every value of an array to a distribution, such as `token_dependency`.
@@ -105,23 +93,6 @@ class PrometheusSink:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5.0)
-
-    def _register(self, entry: Metric) -> None:
-        if entry.kind is Kind.COUNTER:
-            self._counters[entry.key] = Counter(
-                entry.name, entry.help, entry.labels, registry=self._registry
-            )
-            # The first loss is growth only where there was a 0 before it.
-            for sink in _SINKS if entry.labels == ("sink",) else ():
-                self._counters[entry.key].labels(sink)
-        elif entry.kind is Kind.HISTOGRAM:
-            self._histograms[entry.key] = Histogram(
-                entry.name,
-                entry.help,
-                entry.labels,
-                registry=self._registry,
-                buckets=entry.buckets,
-            )
 
     @staticmethod
     def _entry(reference: str, kind: Kind) -> tuple[Metric, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy.typing as npt
 
 from vppo_core.catalogue import labelled, parse
+from vppo_core.runs.folder import RunFolder
 from vppo_core.runs.writing import append_line, write_atomically
 from vppo_core.spec.tracking import TrackingSpec
 from vppo_services.observability.mlflow import MlflowSink, flatten
@@ -23,7 +24,6 @@ from vppo_services.observability.system_metrics import SystemMetrics
 log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.jsonl"
-ENDPOINT_FILE = "metrics.json"
 MLFLOW_FOLDER = "mlflow"
 _SINKS = ("file", "mlflow", "spotlight")
 
@@ -108,7 +108,9 @@ class Tracker:
                 "ray": list(ray_urls),
             }
             try:
-                write_atomically(run_folder / ENDPOINT_FILE, json.dumps(endpoint, indent=2) + "\n")
+                write_atomically(
+                    RunFolder(run_folder).endpoint, json.dumps(endpoint, indent=2) + "\n"
+                )
             except OSError as error:
                 log.warning("the address of /metrics could not be written: %s", error)
         return tracker

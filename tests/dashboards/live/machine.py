@@ -14,6 +14,7 @@ import httpx
 import yaml
 
 from tests.dashboards.live.prometheus import free_port
+from tests.dashboards.live.readiness import await_ready
 from tests.dashboards.live.recorded import POD
 from tests.integration.small_job import small_spec
 
@@ -21,7 +22,6 @@ ROOT: Final = Path(__file__).parents[3]
 CONFIG: Final = ROOT / "helm" / "monitoring" / "prometheus.yaml"
 JOB: Final = "watched"
 STEPS: Final = 40
-START_SECONDS: Final = 60.0
 JOB_SECONDS: Final = 480.0
 _GRADER: Final = "def grade(text, answer):\n    return float(len(text) % 2)\n"
 
@@ -131,24 +131,11 @@ def serving(folder: Path, port: int) -> Iterator[Server]:
     base = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=base, timeout=30.0, trust_env=False) as client:
         try:
-            _wait(client, process, log_path)
+            await_ready(client, "/readyz", process, log_path)
             yield Server(client, log_path)
         finally:
             process.terminate()
             process.wait(timeout=60)
-
-
-def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"the server must get ready, it said: {log.read_text()[-2000:]}")
-        time.sleep(0.2)
 
 
 @contextmanager

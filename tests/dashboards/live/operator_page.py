@@ -5,6 +5,7 @@ Prints the port of its page and serves until its input is closed.
 
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from prometheus_client import start_http_server
@@ -48,11 +49,8 @@ def look(metrics: OperatorMetrics, board: JobBoard, round_: int) -> None:
             live_attempts=2 if name == SICK else 1,
             now=now,
         )
-    try:
-        with metrics.look():
-            raise TimeoutError
-    except TimeoutError:
-        pass
+    with suppress(TimeoutError), metrics.look():
+        raise TimeoutError
     metrics.set_ages(watch_seconds=1.0, resync_seconds=float(round_ % 60))
     metrics.set_queue_depth(round_ % 3)
     metrics.set_orphans(["RayCluster"] if round_ % 2 else [], _KINDS)

@@ -3,17 +3,16 @@
 import math
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
 import yaml
 
-START_SECONDS: Final = 60.0
+from tests.dashboards.live.readiness import await_ready
 
 
 def free_port() -> int:
@@ -72,21 +71,8 @@ def prometheus(folder: Path, config: Mapping[str, Any] | None = None) -> Iterato
         process = subprocess.Popen(command, stdout=log, stderr=log)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60.0, trust_env=False) as client:
         try:
-            _wait(client, process, log_path)
+            await_ready(client, "/-/ready", process, log_path)
             yield Prometheus(client)
         finally:
             process.terminate()
             process.wait(timeout=30)
-
-
-def _wait(client: httpx.Client, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            if client.get("/-/ready").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        if process.poll() is not None or time.monotonic() > until:
-            raise RuntimeError(f"Prometheus must get ready, it said: {log.read_text()[-2000:]}")
-        time.sleep(0.1)

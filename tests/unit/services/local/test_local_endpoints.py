@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from vppo_services.local.endpoints import ENDPOINT_FILE, PageKind
+from vppo_services.local.endpoints import PageKind
 
 RUN = "http://127.0.0.1:9411/metrics"
 
 
 def say(machine: Any, uid: str, content: Any) -> Path:
-    path: Path = machine.launcher.folder(uid).path / ENDPOINT_FILE
+    path: Path = machine.launcher.folder(uid).endpoint
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
 

@@ -1,15 +1,12 @@
 """The loop, stepped by hand: jobs from submission to their end on one machine."""
 
-import io
 import json
-import logging
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from vppo_core.archive.errors import StoreUnavailableError
-from vppo_core.logs import JsonFormatter
 from vppo_core.spec.platform import PlatformSpec
 from vppo_core.spec.status import FailureClass, Outcome
 from vppo_services.local.loop import MAX_WAITING
@@ -281,26 +278,3 @@ def test_a_long_queue_does_not_keep_running_jobs_waiting(machine: Any, job_named
     assert machine.store.get(names[-1]).phase == "Cancelled"
     assert machine.store.get(names[0]).status.queue.position == 2
     assert machine.attempts("runs")[0].last_step == 3
-
-
-def test_lines_about_a_job_name_it_and_the_request_that_made_it(
-    machine: Any, job_named: Any
-) -> None:
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter(role="serve"))
-    log = logging.getLogger("vppo_services.local")
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        machine.store.create(job_named("demo"), owner="ann", request_id="build-7")
-        machine.round()
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(logging.NOTSET)
-    [line] = [json.loads(text) for text in stream.getvalue().splitlines()]
-    names = ("role", "namespace", "job", "attempt", "request")
-    assert [line[name] for name in names] == ["serve", "default", "demo", 1, "build-7"]
-    [driver] = machine.processes.drivers
-    told = json.loads(driver.run.job.read_text())["metadata"]["annotations"]
-    assert told == {"vppo.io/request-id": "build-7"}

@@ -1,8 +1,10 @@
 """An MLflow in memory, which fails when it is told to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from vppo_services.observability.mlflow import MlflowSink
 
 JOB_RUN, ATTEMPT_RUN = "demo", "demo attempt 1"
 
@@ -121,3 +123,21 @@ class FakeRuns:
             raise ConnectionError("no route")
         if call in self.broken:
             raise self.broken[call]
+
+
+def sink_of(folder: Path, runs: FakeRuns, **options: Any) -> MlflowSink:
+    """A sink whose thread is never started: tests send by hand."""
+    return MlflowSink(
+        "http://mlflow",
+        experiment="vppo",
+        run_name="demo",
+        folder=folder,
+        spool_bytes=2**20,
+        connect=runs.connect,
+        **options,
+    )
+
+
+def send_all(sink: MlflowSink) -> Iterator[bool]:
+    while sink.pending:
+        yield sink._sender.pump()
