@@ -18,6 +18,7 @@ from tests.dashboards.live.machine import (
 )
 from tests.dashboards.live.pages import Pages
 from tests.dashboards.live.prometheus import Prometheus, prometheus
+from tests.dashboards.live.readiness import START_SECONDS
 from tests.dashboards.live.recorded import recorded_pages
 
 # Ray's agents get new values every ten seconds.
@@ -47,8 +48,8 @@ def check(folder: Path, say: Callable[[str], object]) -> Found:
         with prometheus(folder, settings) as server:
             start = time.time()
             with serving(folder, api) as machine:
-                # Counters are read once before anything is counted.
-                time.sleep(3.0)
+                # Counters are read once before anything is counted: growth needs a first value.
+                server.await_series("vppo_queue_wait_seconds_count", START_SECONDS)
                 say(f"a job of {STEPS} steps runs under Prometheus ...")
                 machine.submit(job_text())
                 pages = Pages(

@@ -3,6 +3,7 @@
 import math
 import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,6 +47,18 @@ class Prometheus:
             any(math.isfinite(float(value)) for _, value in one["values"])
             for one in found["result"]
         )
+
+    def await_series(self, name: str, seconds: float) -> None:
+        """Return when it has read a series of that name.
+
+        Raises:
+            RuntimeError: it reads none in time.
+        """
+        until = time.monotonic() + seconds
+        while not self.ask("query", query=name)["result"]:
+            if time.monotonic() > until:
+                raise RuntimeError(f"{name} must be read within {seconds:.0f} s, it was not")
+            time.sleep(0.1)
 
 
 @contextmanager
