@@ -93,6 +93,7 @@ def test_the_api_has_its_metrics_logs_and_answers(rest: Any) -> None:
     assert {line["step"] for line in steps} >= {1, 2, 3, 4, 5, 6}
     logs = rest.get(f"/jobs/{JOB}/logs").json()["items"]
     assert any("step" in line["message"] for line in logs)
+    assert {line["role"].rpartition("-")[0] for line in logs} >= ROLES - {"head"}
     attempts = rest.get(f"/jobs/{JOB}/attempts").json()["items"]
     assert [one["outcome"] for one in attempts] == ["Succeeded"]
     files = {one["path"] for one in rest.get(f"/jobs/{JOB}/artifacts").json()["items"]}

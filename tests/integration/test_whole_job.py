@@ -98,7 +98,10 @@ def check_what_attempts_leave(output: Path, last: int) -> None:
         4,
         4,
     )
-    assert {line["attempt"] for line in lines_of(output / "log.jsonl")} <= {1, 2}
+    said = lines_of(output / "log.jsonl")
+    for role in ("rollout-0", "reward-0", "dependency-0", "learner-0"):
+        told = [line["attempt"] for line in said if line["role"] == role]
+        assert set(told) == {1, 2}, f"{role} said in each attempt that it is ready"
 
     listed = {line["step"]: line for line in lines_of(output / "checkpoints.jsonl")}
     rewards = {record["step"]: record["reward_mean"] for record in steps_of(output)}
@@ -194,6 +197,9 @@ def test_faults_around_the_training_are_counted_and_do_not_stop_it(
     assert first["reward_verdicts{error}"] + last.get("reward_verdicts{error}", 0) > 0
     assert last["checkpoint_failures"] == 1
     assert "was not written" in text
+    said = [line for line in lines_of(output / "log.jsonl") if "graded by" in line["message"]]
+    assert {(line["role"], line["level"]) for line in said} == {("reward-0", "warning")}
+    assert {line["step"] for line in said} <= {1, 2}, "said by another process, in a step"
     assert (output / "model" / "model.safetensors").exists()
     quarantined = [json.loads(line) for line in (output / "quarantine.jsonl").open()]
     assert {row["uid"]: row["reason"] for row in quarantined} == {

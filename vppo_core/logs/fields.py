@@ -20,8 +20,8 @@ def set_step(step: int) -> None:
 
 
 @contextmanager
-def step_context(step: int) -> Iterator[None]:
-    """Name the step that lines inside the block belong to."""
+def step_context(step: int | None) -> Iterator[None]:
+    """Name the step that lines inside the block belong to; None is none."""
     token = _step.set(step)
     try:
         yield

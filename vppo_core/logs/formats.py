@@ -14,7 +14,12 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, **fixed: object) -> None:
         """Take the fields that all lines of this process share."""
         super().__init__()
-        self._fixed = {name: value for name, value in fixed.items() if value not in (None, "")}
+        self._fixed: dict[str, object] = {}
+        self.fix(**fixed)
+
+    def fix(self, **fixed: object) -> None:
+        """Change fields that all lines of this process share."""
+        self._fixed |= {name: value for name, value in fixed.items() if value not in (None, "")}
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON, without secrets."""
@@ -42,7 +47,7 @@ class HumanFormatter(logging.Formatter):
         """The record as a short line, without secrets."""
         clock = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
         fields = noted()
-        parts = [self._role]
+        parts = [str(fields.get("role", self._role))]
         if "job" in fields:
             parts.append(f"job {fields['job']}")
         if "step" in fields:

@@ -9,6 +9,7 @@ from vppo_core.batch.scores import DependencyBatch
 from vppo_core.batch.trajectories import TrajectoryBatch
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.transport.replica import Replica
+from vppo_services.transport.role_log import RoleLog
 from vppo_services.transport.threads import pin_threads
 
 
@@ -18,12 +19,14 @@ class DependencyDeployment(Replica):
     def __init__(self, job: VPPOJobSpec, replica: int = 0) -> None:
         pool = job.placement.dependency
         pin_threads(pool.cpus)
+        log = RoleLog("dependency", replica)
         from vppo_services.dependency.engine import DependencyEngine
 
         device = "cuda" if pool.gpus else "cpu"
         self._engine = DependencyEngine(job, device=device)
         super().__init__(
             self._engine,
+            log,
             role="dependency",
             replica=replica,
             device=device,

@@ -72,7 +72,7 @@ def _attempt(options: argparse.Namespace, drain: Drain, pod: ClusterAttempt | No
     if pod:
         pod.report(attempt.incarnation)
     try:
-        _run(options, attempt, drain, is_in_pod=pod is not None)
+        _run(options, attempt, drain, is_in_pod=pod is not None, request=request)
     except BaseException as error:
         if attempt.ending is None:
             attempt.ends(_ending(error, attempt, drain))
@@ -110,7 +110,9 @@ def _leave(exit_code: int) -> NoReturn:
     os._exit(exit_code)
 
 
-def _run(options: argparse.Namespace, attempt: Attempt, drain: Drain, *, is_in_pod: bool) -> None:
+def _run(
+    options: argparse.Namespace, attempt: Attempt, drain: Drain, *, is_in_pod: bool, request: str
+) -> None:
     job = _read_job(options.job)
     attempt.expects(job.spec.learner.num_steps)
     drain.check()
@@ -129,6 +131,7 @@ def _run(options: argparse.Namespace, attempt: Attempt, drain: Drain, *, is_in_p
                 drain=drain,
                 progress=progress,
                 is_on_cluster=is_in_pod,
+                request=request,
             )
         )
 

@@ -14,9 +14,9 @@ from vppo_services.learner import deployment as learner
 from vppo_services.learner.metrics import UpdateMetrics
 from vppo_services.reward import deployment as reward
 from vppo_services.rollout import deployment as rollout
-from vppo_services.transport.busy import Span
 from vppo_services.transport.calls import await_all
 from vppo_services.transport.node import pool_options
+from vppo_services.transport.report import RoleReport
 from vppo_services.transport.role_nodes import node_parts
 from vppo_services.transport.weights import WeightManifest
 
@@ -113,28 +113,36 @@ class Fleet:
         metrics: UpdateMetrics = self.on_learners("update", stored, *prompts, step=step)[0]
         return metrics
 
-    def ask_spans(self) -> None:
-        """Ask every process when it computed since it was asked last, without waiting."""
+    def ask_reports(self, *, next_step: int) -> None:
+        """Ask every process what it did since it was asked last, without waiting.
+
+        Args:
+            next_step: what it does from then on is for this step.
+        """
         pools = {
             "rollout": self.rollouts,
             "reward": self.rewards,
             "dependency": self.dependencies,
             "learner": self.learners,
         }
-        asked = {role: [h.take_spans.remote() for h in pool] for role, pool in pools.items()}
+        asked = {
+            role: [handle.report.remote(next_step) for handle in pool]
+            for role, pool in pools.items()
+        }
         self._asked.append(asked)
 
-    def take_spans(self, *, step: int) -> dict[str, list[list[Span]]]:
+    def take_reports(self, *, step: int) -> dict[str, list[list[RoleReport]]]:
         """The answers to all that was asked since this was last called, a list a process."""
         timeout = float(self.job.rollout.timeout_seconds)
         asked, self._asked = self._asked, []
-        spans: dict[str, list[list[Span]]] = {}
+        reports: dict[str, list[list[RoleReport]]] = {}
         for calls in asked:
             for role, refs in calls.items():
                 answers = await_all(refs, role=role, step=step, timeout_seconds=timeout)
-                before = spans.setdefault(role, [[] for _ in answers])
-                spans[role] = [old + new for old, new in zip(before, answers, strict=True)]
-        return spans
+                told = reports.setdefault(role, [[] for _ in answers])
+                for process, answer in zip(told, answers, strict=True):
+                    process.append(answer)
+        return reports
 
     def on_learners(self, method: str, *arguments: Any, step: int) -> list[Any]:
         """Call a method of every rank with the same arguments and wait for all."""

@@ -40,7 +40,7 @@ def train(run: Run) -> None:
             updates = _update(run, batches, groups, step)
         with run.stage("publish"):
             run.fleet.publish(step, step=step)
-            run.fleet.ask_spans()
+            run.fleet.ask_reports(next_step=step + 1)
 
         values = sampling_values(stats, kept=len(groups), carried=len(run.collector.carried))
         values |= training_values(batches, run.job, version=step - 1)

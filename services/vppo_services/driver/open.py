@@ -31,6 +31,7 @@ from vppo_services.observability.tracker import METRICS_FILE, Tracker, job_uid
 from vppo_services.policy.loading import check_model
 from vppo_services.policy.settings import load_processor
 from vppo_services.transport.node import metrics_urls, start_ray
+from vppo_services.transport.role_log import log_environment
 from vppo_services.transport.role_nodes import await_roles
 
 
@@ -46,6 +47,9 @@ class Opening:
     progress: ProgressView
     is_on_cluster: bool = False
     """Whether it runs in a pod, with one worker group for each role."""
+
+    request: str = ""
+    """Id of the request that made the job; empty where nobody knows it."""
 
 
 def open_run(asked: Opening) -> Run:
@@ -67,7 +71,7 @@ def open_run(asked: Opening) -> Run:
     uri = spec.checkpoint.uri or str((folder / "checkpoints").absolute())
     store = CheckpointStore(uri, keep_last=spec.checkpoint.keep_last)
     with progress.stage("starting the roles"):
-        _start_ray(spec, drain)
+        _start_ray(asked, spec)
         with drain.interrupting():
             if asked.is_on_cluster:
                 await_roles(spec.placement, timeout_seconds=spec.learner.timeout_seconds)
@@ -107,6 +111,7 @@ def open_run(asked: Opening) -> Run:
     if asked.resume:
         run.restore()
     fleet.publish(run.step, step=run.step)
+    fleet.ask_reports(next_step=run.step + 1)
     drain.check()
     run.tracker = _tracker(asked, resumed_step=run.step if asked.resume else -1)
     run.tracker.announce(run.standing())
@@ -144,10 +149,18 @@ def _tracker(asked: Opening, *, resumed_step: int) -> Tracker:
     )
 
 
-def _start_ray(spec: VPPOJobSpec, drain: Drain) -> None:
+def _start_ray(asked: Opening, spec: VPPOJobSpec) -> None:
     """Start Ray, which takes SIGTERM for itself and ends the process at one that arrives now."""
+    drain = asked.drain
+    about = log_environment(
+        job=asked.job.metadata.name, attempt=asked.attempt.number, request=asked.request
+    )
     try:
-        start_ray(cpus=cpus_of(spec), object_store_mib=spec.placement.object_store_mib)
+        start_ray(
+            cpus=cpus_of(spec),
+            object_store_mib=spec.placement.object_store_mib,
+            environment=about,
+        )
     except SystemExit:
         drain.requested = True
         drain.check()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vppo_core.catalogue import labelled
+from vppo_core.logs import retell
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.driver.assemble import Assembled
 from vppo_services.driver.attempt import Attempt
@@ -29,6 +30,7 @@ from vppo_services.evaluation.runner import evaluate, evaluation_settings
 from vppo_services.observability.charts import Histogram
 from vppo_services.observability.logging import set_step
 from vppo_services.observability.tracker import Tracker
+from vppo_services.transport.busy import Span
 
 _log = logging.getLogger(__name__)
 
@@ -150,7 +152,7 @@ class Run:
                 evaluation_settings(self.job),
                 timeout_seconds=float(self.job.rollout.timeout_seconds),
             )
-        self.fleet.ask_spans()
+        self.fleet.ask_reports(next_step=self.step + 1)
         self.evaluations.append(result.as_dict())
         self._told["evaluation_accuracy"] = result.accuracy
         self.tracker.log_step(self.step, {"evaluation_accuracy": result.accuracy})
@@ -194,12 +196,22 @@ class Run:
     def _schedule(self, seconds: float) -> dict[str, float]:
         """Whose processes computed when, in the step that took `seconds` until now."""
         now = time.time()
-        spans = self.fleet.take_spans(step=self.step)
+        spans = self._hear()
         values = schedule_values(spans, start=now - seconds, end=now)
         for role in spans:
             took = values[labelled("role_busy_seconds", role)]
             self.busy_seconds[role] = self.busy_seconds.get(role, 0.0) + took
         return values
+
+    def _hear(self) -> dict[str, list[list[Span]]]:
+        """Take what the roles report: when they computed, and what they said, into the log."""
+        reports = self.fleet.take_reports(step=self.step)
+        told = [one for processes in reports.values() for process in processes for one in process]
+        retell(line for report in told for line in report.lines)
+        return {
+            role: [[span for one in process for span in one.spans] for process in processes]
+            for role, processes in reports.items()
+        }
 
     def _durability(self) -> dict[str, float]:
         """Counters as what was added since this was last asked."""

@@ -10,7 +10,8 @@ from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.training import TrainingBatch
 from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.learner.metrics import UpdateMetrics
-from vppo_services.transport.busy import Span
+from vppo_services.transport.report import RoleReport
+from vppo_services.transport.role_log import RoleLog
 from vppo_services.transport.role_metrics import RoleMetrics
 from vppo_services.transport.threads import pin_threads
 from vppo_services.transport.weights import WeightManifest, WeightSender
@@ -22,6 +23,7 @@ class LearnerDeployment:
     def __init__(self, job: VPPOJobSpec, rank: int) -> None:
         pool = job.placement.learner
         pin_threads(pool.cpus)
+        self._log = RoleLog("learner", rank)
         self._job = job
         self._rank = rank
         self._device = "cuda" if pool.gpus else "cpu"
@@ -58,6 +60,7 @@ class LearnerDeployment:
             timeout=timeout,
         )
         self._engine = LearnerEngine(self._job, device=self._device)
+        self._log.ready(f"the model is loaded on {self._device}")
         return self._engine.manifest()
 
     def open_weights(self) -> str:
@@ -85,9 +88,9 @@ class LearnerDeployment:
             self._metrics.add("replica_tokens_trained", metrics.rank_tokens)
         return metrics
 
-    def take_spans(self) -> list[Span]:
-        """When this rank computed since it was last asked."""
-        return self._metrics.take_spans()
+    def report(self, next_step: int) -> RoleReport:
+        """What this rank did since it was last asked; from here on it works for `next_step`."""
+        return RoleReport.of(self._metrics, self._log, next_step=next_step)
 
     def start_save(self, folder: str) -> None:
         """Begin to write the learner's part of a checkpoint."""

@@ -14,7 +14,8 @@ from vppo_core.errors import RoleDiedError, RoleTimeoutError, VPPOError
 from vppo_core.rewards.base import Verdict
 from vppo_core.spec.placement import PoolSpec
 from vppo_core.spec.reward import RewardSpec
-from vppo_services.transport.busy import Span
+from vppo_services.transport.report import RoleReport
+from vppo_services.transport.role_log import RoleLog
 from vppo_services.transport.role_metrics import RoleMetrics
 
 _START_SECONDS: Final = 180.0
@@ -25,6 +26,7 @@ class RewardDeployment:
     """Grades trajectories; many groups at once when Ray gives it several threads."""
 
     def __init__(self, spec: RewardSpec, workers: int, replica: int = 0) -> None:
+        self._log = RoleLog("reward", replica)
         from vppo_services.reward.engine import RewardEngine
 
         self._make_engine = partial(RewardEngine, spec, workers)
@@ -40,6 +42,7 @@ class RewardDeployment:
             InvalidSpecError: the grader cannot be loaded.
         """
         self._engine = self._make_engine()
+        self._log.ready("the grading processes are up")
 
     def grade(self, prompts: PromptBatch, trajectories: TrajectoryBatch) -> RewardBatch:
         """Rewards of B trajectories against the answers of the prompts they were made from."""
@@ -49,9 +52,9 @@ class RewardDeployment:
         self._metrics.add("replica_reward_timeouts", graded.verdicts.count(Verdict.TIMEOUT))
         return graded
 
-    def take_spans(self) -> list[Span]:
-        """When any answer was graded since this was last asked."""
-        return self._metrics.take_spans()
+    def report(self, next_step: int) -> RoleReport:
+        """What was graded since this was last asked; from here on it works for `next_step`."""
+        return RoleReport.of(self._metrics, self._log, next_step=next_step)
 
     def counts(self) -> dict[str, int]:
         """Answers graded so far, by verdict."""

@@ -10,6 +10,7 @@ from vppo_core.spec.job import VPPOJobSpec
 from vppo_services.rollout.sampling import SamplingSettings
 from vppo_services.transport.refs import BatchInfo
 from vppo_services.transport.replica import Replica
+from vppo_services.transport.role_log import RoleLog
 from vppo_services.transport.threads import pin_threads
 
 
@@ -19,6 +20,7 @@ class RolloutDeployment(Replica):
     def __init__(self, job: VPPOJobSpec, replica: int = 0) -> None:
         pool = job.placement.rollout
         pin_threads(pool.cpus)
+        log = RoleLog("rollout", replica)
         from vppo_services.rollout.engine import create_engine
 
         device = "cuda" if pool.gpus else "cpu"
@@ -31,6 +33,7 @@ class RolloutDeployment(Replica):
         )
         super().__init__(
             self._engine,
+            log,
             role="rollout",
             replica=replica,
             device=device,

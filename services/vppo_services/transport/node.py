@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Mapping
 from typing import Any, Final
 
 import ray
@@ -13,7 +14,9 @@ from vppo_services.transport.role_nodes import has_nodes_of, resource_of
 _REPORT_MILLISECONDS: Final = 10_000
 
 
-def start_ray(*, cpus: int, object_store_mib: int) -> None:
+def start_ray(
+    *, cpus: int, object_store_mib: int, environment: Mapping[str, str] | None = None
+) -> None:
     """Join the cluster that RAY_ADDRESS names, or start Ray on this machine for this run alone.
 
     Ray takes over SIGTERM of the process that calls this.
@@ -21,12 +24,12 @@ def start_ray(*, cpus: int, object_store_mib: int) -> None:
     Args:
         cpus: what all roles ask for together; a machine with fewer is told that it has as many.
         object_store_mib: shared memory for batches, where a node is started.
+        environment: variables that all roles get besides.
     """
-    environment = {
-        "env_vars": {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    }
+    quiet = {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    runtime = {"env_vars": quiet | dict(environment or {})}
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(runtime_env=environment, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(runtime_env=runtime, log_to_driver=False, logging_level=logging.ERROR)
         return
     ray.init(
         address="local",
@@ -35,7 +38,7 @@ def start_ray(*, cpus: int, object_store_mib: int) -> None:
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        runtime_env=environment,
+        runtime_env=runtime,
         _system_config={"metrics_report_interval_ms": _REPORT_MILLISECONDS},
     )
 

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import torch
 
-from vppo_services.transport.busy import Span
+from vppo_services.transport.report import RoleReport
+from vppo_services.transport.role_log import RoleLog
 from vppo_services.transport.role_metrics import RoleMetrics
 from vppo_services.transport.weights import WeightManifest, WeightReceiver
 
@@ -27,6 +28,7 @@ class Replica:
     def __init__(
         self,
         engine: WeightReader,
+        log: RoleLog,
         *,
         role: str,
         replica: int,
@@ -36,16 +38,19 @@ class Replica:
         """Serve an engine; no group is joined yet.
 
         Args:
+            log: of this process, from before its engine was made.
             replica: number of the process within its role.
             device: where weights are received, `cpu` or `cuda`.
             timeout_seconds: bound of joining and of each transfer.
         """
         self._reader = engine
+        self._log = log
         self._device = device
         self._timeout = timeout_seconds
         self._receiver: WeightReceiver | None = None
         self._metrics = RoleMetrics(role, replica, device=device)
         self._metrics.has_version(engine.policy_version)
+        log.ready(f"the model is loaded on {device}")
 
     def connect_weights(self, address: str, rank: int, world: int) -> None:
         """Join the learner's broadcast group."""
@@ -61,9 +66,9 @@ class Replica:
         self._metrics.has_version(self._reader.policy_version)
         return self._reader.policy_version
 
-    def take_spans(self) -> list[Span]:
-        """When this replica computed since it was last asked."""
-        return self._metrics.take_spans()
+    def report(self, next_step: int) -> RoleReport:
+        """What this replica did since it was last asked; from here on it works for `next_step`."""
+        return RoleReport.of(self._metrics, self._log, next_step=next_step)
 
     def ping(self) -> int:
         """The policy version, when the process is alive."""
