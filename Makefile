@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # Without vLLM the same job samples with the other engine.
 ENGINE = $(if $(wildcard .venv/no-vllm),--set rollout.engine=transformers)
+# Whole jobs one after another, all other tests beside them: see tests/lanes.py.
+LANES ?= --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
 
 help:  ## Print the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -29,7 +31,7 @@ lint: setup  ## Style, types, import contracts, spelling.
 	$(BIN)/codespell
 
 test: setup  ## All tests but the learning lane.
-	$(BIN)/pytest -m "not learning and not gpu and not cluster"
+	$(BIN)/pytest $(LANES) -m "not learning and not gpu and not cluster"
 
 check-cluster: setup  ## Tests on a cluster: KUBECONFIG, KubeRay on it, and VPPO_TEST_IMAGE loaded.
 	$(BIN)/pytest tests/e2e --durations=10

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from tests.lanes import arrange
 from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.trajectories import TrajectoryBatch
 from vppo_core.spec.job import VPPOJobSpec
@@ -27,6 +28,12 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("vppo")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    arrange(items)
+
 
 JobOf = Callable[..., VPPOJobSpec]
 

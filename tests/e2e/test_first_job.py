@@ -1,25 +1,41 @@
 """A job by `kubectl apply`: real Ray, vLLM and FSDP2, a pod group for each role."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.e2e.tools import POLL_SECONDS, Kubectl, demo_job, forwarded, run, until
+from tests.e2e.discovery import watching
+from tests.e2e.tools import NAMESPACE, POLL_SECONDS, Kubectl, demo_job, forwarded, run, until
 
 JOB = "by-kubectl"
 ROLES = {"head", "rollout", "reward", "dependency", "learner"}
 
 
 @pytest.fixture(scope="module")
-def finished(release: Kubectl) -> Any:
+def watched(release: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A Prometheus that finds the job's pods while it runs; None where there is no Prometheus."""
+    if shutil.which("prometheus") is None:
+        yield None
+        return
+    with watching(tmp_path_factory.mktemp("prometheus"), release) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def finished(release: Kubectl, watched: Any) -> Any:
     """The job after its end, and the pods that were seen while it ran."""
     release.apply(demo_job(JOB))
     seen: dict[str, dict[str, Any]] = {}
 
     def is_over() -> bool:
-        seen.update({pod["metadata"]["name"]: pod for pod in release.pods(JOB)})
+        pods = release.pods(JOB)
+        seen.update({pod["metadata"]["name"]: pod for pod in pods})
+        if watched:
+            watched.see(pods)
         conditions = release.status(JOB).get("conditions", [])
         return any(one["type"] == "Finished" and one["status"] == "True" for one in conditions)
 
@@ -98,6 +114,24 @@ def test_the_api_has_its_metrics_logs_and_answers(rest: Any) -> None:
     assert [one["outcome"] for one in attempts] == ["Succeeded"]
     files = {one["path"] for one in rest.get(f"/jobs/{JOB}/artifacts").json()["items"]}
     assert {"report.html", "summary.json"} <= files
+
+
+@pytest.mark.usefixtures("finished")
+@pytest.mark.parametrize("by", ["monitor", "plain"])
+def test_prometheus_finds_the_pods_of_every_role(watched: Any, by: str) -> None:
+    if watched is None:
+        pytest.skip("prometheus is not on PATH: apt-get install prometheus")
+    mine = f'by="{by}",job_name="{JOB}",attempt="1",namespace="{NAMESPACE}"'
+
+    def at_any_time(name: str, labels: str) -> str:
+        return f"max_over_time({name}{{{mine},{labels}}}[1h]) > 0"
+
+    assert watched.labels(at_any_time("up", 'job="vppo-ray"'), "role") == ROLES
+    assert watched.labels(at_any_time("up", 'job="vppo-runs"'), "role") == {"head"}
+    calls = at_any_time("ray_vppo_replica_calls_total", 'job="vppo-ray"')
+    assert watched.labels(calls, "role") == ROLES - {"head"}
+    steps = at_any_time("vppo_step", 'job="vppo-runs"')
+    assert watched.labels(steps, "job_name") == {JOB}
 
 
 @pytest.mark.usefixtures("finished")

@@ -131,3 +131,6 @@ def test_a_run_folder_that_was_lost_leaves_no_hole_and_no_step_twice(
     for key in KEYS:
         assert runs.curve("demo attempt 1", key) == [1, 2, 3, 4]
         assert runs.curve("demo attempt 2", key) == [5, 6, 7, 8]
+    statuses = {run.info.run_name: run.info.status for run in runs.runs.values()}
+    assert statuses["demo attempt 1"] == "KILLED", "ended by the attempt that followed"
+    assert statuses["demo attempt 2"] == statuses["demo"] == "FINISHED"

@@ -100,6 +100,9 @@ class MlflowSink:
 
     def start(self) -> None:
         """Begin to deliver, and end the attempts that were killed before."""
+        if self.is_new and self._attempt != "1":  # those of a lost folder, MLflow alone knows
+            now = _milliseconds(time.time())
+            self._append({"kind": "left", "run": JOB, "but": self._attempt, "time": now})
         for earlier in self._job_runs.begin(self._attempt, _milliseconds(time.time())):
             self._say_status("KILLED", earlier)
         for run in (JOB, self._attempt):

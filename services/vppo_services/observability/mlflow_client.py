@@ -16,7 +16,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 
 from mlflow import MlflowClient  # reads the settings above
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from vppo_core.catalogue import mlflow_name
@@ -63,12 +63,14 @@ class MlflowRuns:
 
     def last_step(self, parent_id: str) -> int:
         """Last step that any attempt below a run has; -1 for none."""
-        experiment_id = self._client.get_run(parent_id).info.experiment_id
-        runs = self._client.search_runs(
-            [experiment_id], filter_string=f"tags.`{PARENT_TAG}` = '{parent_id}'"
-        )
-        key = mlflow_name("step")
+        key, runs = mlflow_name("step"), self._below(parent_id)
         return max((int(run.data.metrics.get(key, -1)) for run in runs), default=-1)
+
+    def end_left(self, parent_id: str, *, but: str, time_ms: int) -> None:
+        """End the runs below a run that nobody ended, as killed; not the one with the key `but`."""
+        for run in self._below(parent_id):
+            if run.info.status == "RUNNING" and run.data.tags.get(RUN_KEY_TAG) != but:
+                self.set_status(run.info.run_id, "KILLED", time_ms)
 
     def log_metrics(self, run_id: str, metrics: Sequence[tuple[str, float, int, int]]) -> None:
         """Log up to 1000 of (key, value, milliseconds since the epoch, step)."""
@@ -121,6 +123,11 @@ class MlflowRuns:
             self._client.update_run(run_id, status=status)
         else:
             self._client.set_terminated(run_id, status=status, end_time=time_ms)
+
+    def _below(self, parent_id: str) -> list[Run]:
+        experiment_id = self._client.get_run(parent_id).info.experiment_id
+        filter_string = f"tags.`{PARENT_TAG}` = '{parent_id}'"
+        return list(self._client.search_runs([experiment_id], filter_string=filter_string))
 
     def _first_run(self, experiment_id: str, run_key: str) -> str:
         runs = self._client.search_runs(

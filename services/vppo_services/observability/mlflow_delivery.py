@@ -35,6 +35,7 @@ class Runs(Protocol):
         self, experiment: str, *, run_key: str, run_name: str, parent_id: str, start_ms: int
     ) -> str: ...
     def last_step(self, parent_id: str) -> int: ...  # noqa: D102
+    def end_left(self, parent_id: str, *, but: str, time_ms: int) -> None: ...  # noqa: D102
     def log_metrics(  # noqa: D102
         self, run_id: str, metrics: Sequence[tuple[str, float, int, int]]
     ) -> None: ...
@@ -148,6 +149,9 @@ class Delivery:
             runs.set_tags(run_id, first["tags"])
         elif kind == "status":
             runs.set_status(run_id, first["status"], first["time"])
+        elif kind == "left":
+            keep = self._job_runs.key_of(first["but"])
+            runs.end_left(run_id, but=keep, time_ms=first["time"])
         elif kind == "register":
             runs.register(first["name"], run_id, first["folder"])
         elif kind in _FILES:

@@ -75,6 +75,14 @@ class FakeRuns:
         steps = [step for run in below for key, _, _, step in run.metrics if "system" not in key]
         return max(steps, default=-1)
 
+    def end_left(self, parent_id: str, *, but: str, time_ms: int) -> None:
+        self._answer("end_left")
+        assert time_ms > 0
+        for key, run in self.runs.items():
+            is_left = run.statuses and run.statuses[-1] == "RUNNING" and key != but
+            if run.parent_id == parent_id and is_left:
+                run.statuses.append("KILLED")
+
     def log_metrics(self, run_id: str, metrics: Sequence[tuple[str, float, int, int]]) -> None:
         run = self._run(run_id, "log_metrics")
         if self.wiped:

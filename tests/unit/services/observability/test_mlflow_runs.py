@@ -130,11 +130,16 @@ def test_a_job_with_a_uid_is_found_again_when_its_folder_was_lost(
     assert all(send_all(first))
     second = sink_of(tmp_path / "two", runs, uid="u-1", attempt=2)
     assert second.is_new
+    runs.named(ATTEMPT_RUN).statuses.append("RUNNING")
+    second.start()
+    second._sender.close()
     for step in range(2, 6):
         second.log_step(step, {"reward_mean": 0.9}, time_seconds=2.0)
     assert all(send_all(second))
     assert runs.curve("reward/mean") == [(0, 0.1), (1, 0.1), (2, 0.1), (3, 0.1), (4, 0.9), (5, 0.9)]
     assert len(runs.runs) == 3
+    assert runs.named(ATTEMPT_RUN).statuses[-1] == "KILLED"
+    assert runs.named("demo attempt 2").statuses == ["RUNNING"]
 
 
 def test_a_full_disk_is_said_once_and_counted(
