@@ -66,6 +66,8 @@ CMD ["python", "-m", "vppo_services.api"]
 
 # Ray's dashboard agent and KubeRay's probes want these two; g++ is what torch compiles CPU kernels with.
 FROM base AS engine
+# Their versions follow from the base image, which is what a build pins (BASE).
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends wget procps g++ libnuma1 libgomp1 \
  && rm -rf /var/lib/apt/lists/*

@@ -23,12 +23,14 @@ demo: setup  ## Train a tiny vision-language model with VPPO on this machine.
 
 check: setup lint test  ## Everything that must be green: style, types, import contracts, tests.
 
-lint: setup  ## Style, types, import contracts, spelling.
+lint: setup  ## Style, types, import contracts, spelling, Dockerfile, scripts.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck .ci/run requirements/install.sh
 
 test: setup  ## All tests but the learning lane.
 	$(BIN)/pytest $(LANES) -m "not learning and not gpu and not cluster"
