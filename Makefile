@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Without vLLM the same job samples with the other engine.
 ENGINE = $(if $(wildcard .venv/no-vllm),--set rollout.engine=transformers)
 # Whole jobs one after another, all other tests beside them: see tests/lanes.py.
-LANES ?= --numprocesses=2 --dist=loadgroup --no-loadscope-reorder
+LANES ?= --numprocesses=2 --no-loadscope-reorder
 
 help:  ## Print the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
