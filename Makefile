@@ -1,6 +1,8 @@
 # One command trains the demo, one passes the tests; both make their own environment first.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+# A job is many processes: without a cache each of them would compile torch and Ray for itself.
+unexport PYTHONDONTWRITEBYTECODE
 # Without vLLM the same job samples with the other engine.
 ENGINE = $(if $(wildcard .venv/no-vllm),--set rollout.engine=transformers)
 # Whole jobs one after another, all other tests beside them: see tests/lanes.py.
