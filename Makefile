@@ -5,8 +5,6 @@ BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE
 # Without vLLM the same job samples with the other engine.
 ENGINE = $(if $(wildcard .venv/no-vllm),--set rollout.engine=transformers)
-# Whole jobs one after another, all other tests beside them: see tests/lanes.py.
-LANES ?= --numprocesses=2 --no-loadscope-reorder
 
 help:  ## Print the targets.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -35,7 +33,7 @@ lint: setup  ## Style, types, import contracts, spelling, Dockerfile, scripts.
 	$(BIN)/shellcheck .ci/run requirements/install.sh
 
 test: setup  ## All tests but the learning lane.
-	$(BIN)/pytest $(LANES) -m "not learning and not gpu and not cluster"
+	$(BIN)/pytest -m "not learning and not gpu and not cluster"
 
 check-cluster: setup  ## Tests on a cluster: KUBECONFIG, KubeRay on it, and VPPO_TEST_IMAGE loaded.
 	$(BIN)/pytest tests/e2e --durations=10

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from tests.lanes import Lanes, arrange
 from vppo_core.batch.prompts import PromptBatch
 from vppo_core.batch.trajectories import TrajectoryBatch
 from vppo_core.spec.job import VPPOJobSpec
@@ -28,14 +27,6 @@ settings.register_profile(
     derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("vppo")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    arrange(items)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
-    return Lanes(config, log)
 
 
 JobOf = Callable[..., VPPOJobSpec]
