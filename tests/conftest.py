@@ -28,7 +28,6 @@ settings.register_profile(
 )
 settings.load_profile("vppo")
 
-
 JobOf = Callable[..., VPPOJobSpec]
 
 
