@@ -28,12 +28,18 @@ def grade(text, answer):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start vLLM in this process go first.
+    """Tests that start vLLM in this process go first, those that keep servers running last.
 
     vLLM reads every attribute of every module that is loaded, and the proxies of Flask, which other
-    tests bring in, refuse to be read.
+    tests bring in, refuse to be read. API servers and browsers live until the end of the session,
+    and whole jobs would be slower beside them.
     """
-    items.sort(key=lambda item: "tests/integration/rollout/" not in item.nodeid)
+    items.sort(
+        key=lambda item: (
+            "tests/integration/rollout/" not in item.nodeid,
+            any(place in item.nodeid for place in ("integration/kube/", "integration/control/")),
+        )
+    )
 
 
 class Runs:
