@@ -28,18 +28,12 @@ def grade(text, answer):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start vLLM in this process go first, those that keep servers running last.
+    """Tests that start vLLM in this process go first.
 
     vLLM reads every attribute of every module that is loaded, and the proxies of Flask, which other
-    tests bring in, refuse to be read. API servers and browsers live until the end of the session,
-    and whole jobs would be slower beside them.
+    tests bring in, refuse to be read.
     """
-    items.sort(
-        key=lambda item: (
-            "tests/integration/rollout/" not in item.nodeid,
-            any(place in item.nodeid for place in ("integration/kube/", "integration/control/")),
-        )
-    )
+    items.sort(key=lambda item: "tests/integration/rollout/" not in item.nodeid)
 
 
 class Runs:

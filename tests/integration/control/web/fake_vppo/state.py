@@ -14,7 +14,8 @@ MOVES = {
 }
 """Verb: desired state, phase at once, phase a moment later, reason of the event."""
 
-MOMENT = 0.8
+MOMENT = 2.0
+"""Seconds; a page on a loaded machine has to see the phase between."""
 
 
 class World:
