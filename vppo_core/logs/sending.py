@@ -32,8 +32,7 @@ def send_to(stream: TextIO, *, role: str, style: str, level: int, only_ours: boo
     replace_handlers([handler])
     if not only_ours:
         logging.getLogger().setLevel(level)
-    for name in OURS:
-        logging.getLogger(name).setLevel(level)
+    hear_ours(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
@@ -47,6 +46,12 @@ def replace_handlers(handlers: Iterable[logging.Handler]) -> None:
     for handler in handlers:
         handler.is_of_vppo = True  # type: ignore[attr-defined]
         root.addHandler(handler)
+
+
+def hear_ours(level: int) -> None:
+    """Make records of ours from this level on, whatever libraries may say."""
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
 
 
 def from_us_or_serious(record: logging.LogRecord) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from vppo_core.logs import HumanFormatter, JsonFormatter, set_step, step_context
-from vppo_core.logs.sending import OURS, from_us_or_serious, replace_handlers
+from vppo_core.logs.sending import from_us_or_serious, hear_ours, replace_handlers
 
 __all__ = ["LOG_FILE", "SHOWN", "LineFileHandler", "configure", "set_step", "step_context"]
 
@@ -54,8 +54,7 @@ def configure(
     for handler in handlers:
         handler.addFilter(from_us_or_serious)
     replace_handlers(handlers)
-    for name in OURS:
-        logging.getLogger(name).setLevel(min(level, logging.INFO))
+    hear_ours(min(level, logging.INFO))
 
 
 class LineFileHandler(logging.Handler):

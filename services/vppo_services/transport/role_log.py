@@ -12,7 +12,7 @@ import time
 from typing import Final, TextIO
 
 from vppo_core.logs import CarriedLine, JsonFormatter, LineKeeper
-from vppo_core.logs.sending import OURS, from_us_or_serious, replace_handlers
+from vppo_core.logs.sending import from_us_or_serious, hear_ours, replace_handlers
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ LOG_FIELDS: Final = "VPPO_LOG_FIELDS"
 
 def log_environment(**fields: object) -> dict[str, str]:
     """The environment that tells a role's process what its lines are about."""
-    return {LOG_FIELDS: json.dumps({name: value for name, value in fields.items() if value})}
+    return {LOG_FIELDS: json.dumps(fields)}
 
 
 class RoleLog:
@@ -44,8 +44,7 @@ class RoleLog:
         for handler in (self._keeper, written):
             handler.addFilter(from_us_or_serious)
         replace_handlers([self._keeper, written])
-        for ours in OURS:
-            logging.getLogger(ours).setLevel(logging.INFO)
+        hear_ours(logging.INFO)
 
     def ready(self, what: str) -> None:
         """Say that the process can work, and how long that took."""
