@@ -30,6 +30,9 @@ ENVIRONMENT: Final = {
     "VPPO_CACHE": f"{STATE_MOUNT}/cache",
     "HF_HOME": f"{STATE_MOUNT}/cache/huggingface",
     "PYTHONUNBUFFERED": "1",
+    # Before a pod ends, its driver has saved. Ray would wait half a minute more, for Serve alone,
+    # and hold the node meanwhile.
+    "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
