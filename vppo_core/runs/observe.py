@@ -40,6 +40,9 @@ def observed(facts: JobFacts, queue: QueueState, *, now: datetime) -> Observed:
     """What `decide` and `explain` look at."""
     record = facts.record
     last = facts.attempts[-1][1] if facts.attempts else None
+    checkpoint = newest(facts.checkpoints)
+    resumes = 0 if checkpoint is None else checkpoint.step
+    said = last and last.progress
     return Observed(
         uid=record.uid,
         name=record.name,
@@ -50,8 +53,8 @@ def observed(facts: JobFacts, queue: QueueState, *, now: datetime) -> Observed:
         is_archived=record.phase.is_final,  # the row is the archive
         attempts=tuple(_state(known, view, now=now) for known, view in facts.attempts),
         queue=queue,
-        progress=progress_of(last.progress, last.exit) if last and last.progress else None,
-        checkpoint=newest(facts.checkpoints),
+        progress=progress_of(said, last.exit, resumes=resumes) if last and said else None,
+        checkpoint=checkpoint,
         status=record.status,
         now=now,
     )
@@ -65,9 +68,16 @@ def newest(checkpoints: Sequence[CheckpointRecord]) -> CheckpointStatus | None:
     return CheckpointStatus(step=last.step, uri=last.uri, created=last.created)
 
 
-def progress_of(file: ProgressFile, report: ExitFile | None = None) -> Progress:
-    """What the driver said, with the time that is left; its report may know of a later step."""
-    step = max(file.step, (report and report.last_step) or 0)
+def progress_of(
+    file: ProgressFile, report: ExitFile | None = None, *, resumes: int = 0
+) -> Progress:
+    """What the driver said, with the time that is left; its report may know of a later step.
+
+    Args:
+        resumes: step of the checkpoint that it goes on from, which holds until it has looked.
+    """
+    known = resumes if file.first_step is None else 0
+    step = max(file.step, known, (report and report.last_step) or 0)
     left = max(0, file.total_steps - step)
     return Progress(
         step=step,

@@ -146,3 +146,8 @@ def test_progress_tells_the_time_that_is_left() -> None:
     assert progress_of(progress(12, stepSeconds=2.0)).eta_seconds == 0.0
     assert progress_of(progress(4)).eta_seconds is None
     assert progress_of(progress(4), report("Stopped", lastStep=5)).display == "5/10"
+
+
+def test_a_driver_that_has_not_looked_yet_stands_where_the_checkpoint_is() -> None:
+    assert progress_of(progress(0, firstStep=None), resumes=6).display == "6/10"
+    assert progress_of(progress(4, firstStep=4), resumes=6).display == "4/10"
