@@ -66,7 +66,12 @@ class MlflowSink:
         self._job_runs = JobRuns(
             folder / "run.json", uri=uri, experiment=experiment, job=run_name, uid=uid
         )
-        self._spool = Spool(folder / "spool", max_bytes=spool_bytes)
+        self._last_steps: dict[str, int] = {}
+        """Of each metric, the step that was logged last."""
+
+        self._spool = Spool(
+            folder / "spool", max_bytes=spool_bytes, before_segment=self._save_last_steps
+        )
         self._lock = threading.Lock()
         self._last_steps = self._load_last_steps()
         self.send = Delivery(self._job_runs, connect).send
@@ -218,8 +223,6 @@ class MlflowSink:
         record = {"kind": kind, "run": run, "step": step, "time": _milliseconds(time_seconds)}
         self._append({**record, "values": values})
         self._last_steps.update(dict.fromkeys(values, step))
-        with suppress(OSError):  # the spool's newest segment tells the same after a restart
-            write_atomically(self._folder / "last_steps.json", json.dumps(self._last_steps))
 
     def _append(self, record: Record) -> None:
         lost = self._spool.dropped
@@ -232,6 +235,11 @@ class MlflowSink:
                 self._folder,
             )
         self._sender.wake()
+
+    def _save_last_steps(self) -> None:
+        """Keep what segments tell that may go; the newest one is read again after a restart."""
+        with suppress(OSError):
+            write_atomically(self._folder / "last_steps.json", json.dumps(self._last_steps.copy()))
 
     def _load_last_steps(self) -> dict[str, int]:
         last: dict[str, int] = {}

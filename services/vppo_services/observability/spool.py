@@ -7,6 +7,7 @@ newest segment is never removed, so what was last written can be read back after
 import json
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +37,18 @@ class Batch:
 class Spool:
     """Append-only, in order, bounded. No disk error is ever raised: what is lost is counted."""
 
-    def __init__(self, folder: Path, *, max_bytes: int) -> None:
+    def __init__(
+        self, folder: Path, *, max_bytes: int, before_segment: Callable[[], None] | None = None
+    ) -> None:
         """Open the spool of `folder`, with whatever an earlier process left in it.
 
         Args:
             max_bytes: room for all segments together; beyond it the oldest is dropped.
+            before_segment: called before a segment is begun: the one before may be removed from
+                then on. It may not use the spool, nor raise.
         """
         self._folder = folder
+        self._before_segment = before_segment
         self._max_bytes = max_bytes
         self._segment_bytes = max(4096, max_bytes // _SEGMENTS)
         self._lock = threading.Lock()
@@ -152,6 +158,8 @@ class Spool:
             if self._writer is not None:
                 self._writer.close()
                 self._writer = None
+            if self._sizes and self._before_segment is not None:
+                self._before_segment()
             newest += 1
         if self._writer is None:
             self._folder.mkdir(parents=True, exist_ok=True)

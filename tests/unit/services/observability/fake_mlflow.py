@@ -135,15 +135,8 @@ class FakeRuns:
 
 def sink_of(folder: Path, runs: FakeRuns, **options: Any) -> MlflowSink:
     """A sink whose thread is never started: tests send by hand."""
-    return MlflowSink(
-        "http://mlflow",
-        experiment="vppo",
-        run_name="demo",
-        folder=folder,
-        spool_bytes=2**20,
-        connect=runs.connect,
-        **options,
-    )
+    given = {"experiment": "vppo", "run_name": "demo", "spool_bytes": 2**20, **options}
+    return MlflowSink("http://mlflow", folder=folder, connect=runs.connect, **given)
 
 
 def send_all(sink: MlflowSink) -> Iterator[bool]:

@@ -66,7 +66,7 @@ def test_a_step_that_is_trained_again_is_not_logged_again(tmp_path: Path, runs: 
     for step in range(4):
         first.log_step(step, {"step_seconds": 1.0}, time_seconds=float(step))
     assert all(send_all(first))
-    (tmp_path / "last_steps.json").unlink()  # killed before it was written: the spool knows too
+    assert not (tmp_path / "last_steps.json").exists()  # the spool's only segment tells it
     second = sink_of(tmp_path, runs)
     for step in range(2, 6):
         second.log_step(step, {"step_seconds": 9.0, "reward_mean": 0.5}, time_seconds=9.0 + step)
@@ -74,6 +74,22 @@ def test_a_step_that_is_trained_again_is_not_logged_again(tmp_path: Path, runs: 
     curve = runs.curve("time/step_seconds")
     assert curve == [(0, 1.0), (1, 1.0), (2, 1.0), (3, 1.0), (4, 9.0), (5, 9.0)]
     assert [step for step, _ in runs.curve("reward/mean")] == [2, 3, 4, 5]
+
+
+def test_what_was_logged_long_ago_is_not_logged_again(tmp_path: Path, runs: FakeRuns) -> None:
+    first = sink_of(tmp_path, runs, spool_bytes=2**16)
+    first.log_step(0, {"evaluation_accuracy": 0.5}, time_seconds=0.0)
+    filler = {f"stage_seconds{{s{n}}}": 1.0 for n in range(20)}
+    for step in range(1, 40):
+        first.log_step(step, filler, time_seconds=float(step))
+        assert all(send_all(first))
+    [segment] = (tmp_path / "spool").glob("*.jsonl")
+    assert "evaluation" not in segment.read_text()  # its segment went when it was delivered
+    second = sink_of(tmp_path, runs, spool_bytes=2**16)  # the first was killed
+    for step in (0, 41):
+        second.log_step(step, {"evaluation_accuracy": 0.9}, time_seconds=99.0)
+    assert all(send_all(second))
+    assert runs.curve("evaluation/accuracy") == [(0, 0.5), (41, 0.9)]
 
 
 def test_a_batch_whose_answer_was_lost_is_sent_again_and_counts_once(
