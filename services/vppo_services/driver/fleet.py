@@ -100,17 +100,25 @@ class Fleet:
         assert set(answers[: len(takes)]) == {version}, answers
         self.policy_version = version
 
-    def update(self, batch: TrainingBatch, prompts: Sequence[Any], *, step: int) -> UpdateMetrics:
-        """One optimizer step on every rank.
+    def begin_update(self, batch: TrainingBatch, prompts: Sequence[Any]) -> list[Any]:
+        """Begin one optimizer step on every rank, which does them in the order of these calls.
 
         Args:
             prompts: object references of the prompts, in the order of `batch.prompt_index`.
 
+        Returns:
+            What `end_update` waits for.
+        """
+        stored = ray.put(batch)
+        return [handle.update.remote(stored, *prompts) for handle in self.learners]
+
+    def end_update(self, begun: Sequence[Any], *, step: int) -> UpdateMetrics:
+        """Wait for an optimizer step on every rank.
+
         Raises:
             DivergedError: too many gradients in a row were not finite.
         """
-        stored = ray.put(batch)
-        metrics: UpdateMetrics = self.on_learners("update", stored, *prompts, step=step)[0]
+        metrics: UpdateMetrics = self._await_learners(begun, step=step)[0]
         return metrics
 
     def ask_reports(self, *, next_step: int) -> None:
@@ -147,12 +155,11 @@ class Fleet:
     def on_learners(self, method: str, *arguments: Any, step: int) -> list[Any]:
         """Call a method of every rank with the same arguments and wait for all."""
         calls = [getattr(handle, method).remote(*arguments) for handle in self.learners]
-        return await_all(
-            calls,
-            role="learner",
-            step=step,
-            timeout_seconds=float(self.job.learner.timeout_seconds),
-        )
+        return self._await_learners(calls, step=step)
+
+    def _await_learners(self, calls: Sequence[Any], *, step: int) -> list[Any]:
+        timeout = float(self.job.learner.timeout_seconds)
+        return await_all(calls, role="learner", step=step, timeout_seconds=timeout)
 
     def _readers(self) -> list[Any]:
         return [*self.rollouts, *self.dependencies]

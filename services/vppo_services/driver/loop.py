@@ -11,13 +11,13 @@ and token filtering are defined on the whole mini-batch.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from vppo_core.batch.axes import nbytes
 from vppo_services.driver.assemble import Assembled, assemble
 from vppo_services.driver.groups import Group, GroupArrays
 from vppo_services.driver.metrics import sampling_values, training_values, update_values
 from vppo_services.driver.run import Run
-from vppo_services.learner.metrics import UpdateMetrics
 
 
 def train(run: Run) -> None:
@@ -37,13 +37,15 @@ def train(run: Run) -> None:
         with run.stage("assemble"):
             batches = [assemble(part, run.job.algorithm) for part in _mini_batches(arrays, run)]
         with run.stage("update"):
-            updates = _update(run, batches, groups, step)
+            begun = _begin_updates(run, batches, groups)
+            # The learner computes meanwhile, and the driver has nothing else to do.
+            values = sampling_values(stats, kept=len(groups), carried=len(run.collector.carried))
+            values |= training_values(batches, run.job, version=step - 1)
+            updates = [run.fleet.end_update(one, step=step) for one in begun]
         with run.stage("publish"):
             run.fleet.publish(step, step=step)
             run.fleet.ask_reports(next_step=step + 1)
 
-        values = sampling_values(stats, kept=len(groups), carried=len(run.collector.carried))
-        values |= training_values(batches, run.job, version=step - 1)
         values |= update_values(updates)
         values["samples_per_second"] = values["samples_trained"] / clock.step_seconds
         scored = sum(nbytes(group.scores) for group in arrays)
@@ -57,12 +59,13 @@ def _mini_batches(arrays: Sequence[GroupArrays], run: Run) -> list[Sequence[Grou
     return [arrays[start : start + size] for start in range(0, len(arrays), size)]
 
 
-def _update(
-    run: Run, batches: Sequence[Assembled], groups: Sequence[Group], step: int
-) -> list[UpdateMetrics]:
+def _begin_updates(
+    run: Run, batches: Sequence[Assembled], groups: Sequence[Group]
+) -> list[list[Any]]:
+    """All updates of a step at once: the learner need not wait for the driver between two."""
     size = run.job.learner.prompts_per_update
-    updates = []
+    begun = []
     for index, assembled in enumerate(batches):
         prompts = [group.prompts.ref for group in groups[index * size : (index + 1) * size]]
-        updates.append(run.fleet.update(assembled.batch, prompts, step=step))
-    return updates
+        begun.append(run.fleet.begin_update(assembled.batch, prompts))
+    return begun
