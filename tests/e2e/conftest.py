@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if COLLECTED_HERE in item.nodeid:
             item.add_marker(pytest.mark.cluster)
-            item.add_marker(pytest.mark.timeout(1500))
+            item.add_marker(pytest.mark.timeout(3000))
 
 
 @pytest.fixture(scope="session")
@@ -56,4 +56,4 @@ def clean(release: Kubectl) -> Iterator[Any]:
     names: list[str] = []
     yield names.append
     for name in names:
-        release("delete", "vppojob", name, "--ignore-not-found", "--timeout=180s")
+        release("delete", "vppojob", name, "--ignore-not-found", "--timeout=500s")

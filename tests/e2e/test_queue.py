@@ -68,11 +68,11 @@ def test_a_job_waits_for_quota_and_then_starts(
     def phase() -> str:
         return str(release.status(JOB).get("phase", ""))
 
-    until("it waits", lambda: phase() == "Queued", 120, story)
+    until("it waits", lambda: phase() == "Queued", 300, story)
     told = rest.get(f"/jobs/{JOB}/explain").json()
     assert "quota" in told["sentence"].lower(), told
     assert release.pods(JOB) == []
     assert release.status(JOB)["usage"]["gpuSecondsAllocated"] == 0
     release.apply(cluster_queue("64", "256Gi"))
-    until("it starts", lambda: phase() in ("Starting", "Running"), 180, story)
-    until("its pods are there", lambda: release.pods(JOB), 60, story)
+    until("it starts", lambda: phase() in ("Starting", "Running"), 400, story)
+    until("its pods are there", lambda: release.pods(JOB), 240, story)

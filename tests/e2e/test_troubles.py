@@ -19,7 +19,7 @@ def test_a_secret_that_is_missing_is_named_and_then_found(release: Kubectl, clea
     told = until(
         "the condition names the secret",
         lambda: "hub-token" in condition(release.status("no-secret"), "Queued").get("message", ""),
-        180,
+        400,
         lambda: release.story("no-secret"),
     )
     assert told
@@ -28,7 +28,7 @@ def test_a_secret_that_is_missing_is_named_and_then_found(release: Kubectl, clea
         until(
             "it starts",
             lambda: release.status("no-secret").get("phase") in ("Starting", "Running"),
-            240,
+            400,
             lambda: release.story("no-secret"),
         )
     finally:
@@ -44,7 +44,7 @@ def test_gpus_that_no_node_has_are_told(release: Kubectl, rest: httpx.Client, cl
     until(
         "the job is not accepted",
         lambda: condition(release.status("too-big"), "Accepted").get("status") == "False",
-        60,
+        240,
         lambda: release.story("too-big"),
     )
 
@@ -66,4 +66,4 @@ def test_kubectl_is_told_what_is_wrong_in_a_spec(release: Kubectl) -> None:
             "-p",
             '{"spec":{"learner":{"numSteps":9}}}',
         )
-    release("delete", "vj", "fixed-sections", "--timeout=60s")
+    release("delete", "vj", "fixed-sections", "--timeout=240s")

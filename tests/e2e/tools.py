@@ -27,7 +27,7 @@ class CommandFailed(AssertionError):
     """A command ended badly; the message has what it wrote."""
 
 
-def run(*command: str, stdin: str | None = None, timeout: float = 600) -> str:
+def run(*command: str, stdin: str | None = None, timeout: float = 900) -> str:
     ran = subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False
     )
@@ -44,7 +44,7 @@ class Kubectl:
         self.program = shutil.which("kubectl") or str(Path(assets) / "kubectl")
         self.namespace = namespace
 
-    def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 600) -> str:
+    def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 900) -> str:
         return run(self.program, "-n", self.namespace, *arguments, stdin=stdin, timeout=timeout)
 
     def apply(self, *documents: dict[str, Any]) -> str:
@@ -196,13 +196,13 @@ def install(*more: str) -> None:
         HELM, "upgrade", "--install", "vppo", str(ROOT / "charts" / "vppo"),
         "--namespace", NAMESPACE, "--create-namespace",
         "--values", str(ROOT / "helm" / "values" / "test.yaml"),
-        *images, *more, "--wait", "--timeout", "5m",
+        *images, *more, "--wait", "--timeout", "10m",
     )  # fmt: skip
 
 
 def remove(kubectl: Kubectl, *namespaces: str) -> None:
     """Jobs, release and namespaces; the kinds stay."""
-    kubectl("delete", "vppojobs", "--all", "--ignore-not-found", "--timeout=120s")
+    kubectl("delete", "vppojobs", "--all", "--ignore-not-found", "--timeout=500s")
     run(HELM, "uninstall", "vppo", "--namespace", NAMESPACE, "--ignore-not-found")
     for namespace in namespaces:
         # Not waited for: an aggregated API that is down somewhere holds every namespace up.
