@@ -23,8 +23,8 @@ from vppo_services.demo.ensure import resolve_job
 from vppo_services.observability.record import read_steps
 
 MAX_OVERHEAD: Final = 0.005
-_BESIDE_LEARNER: Final = frozenset({"sampling_values", "training_values"})
-"""What the driver computes while it waits for the learner: no step waits for it."""
+_BESIDE: Final = frozenset({"sampling_values", "training_values", "ask_reports"})
+"""What the driver does while it waits for an update or for weights anyway: no step waits for it."""
 
 _LOOK_SECONDS: Final = 2.0
 _OURS: Final = ("ray_vppo_", "ray_vllm_")
@@ -59,7 +59,7 @@ def run(options: MetricsOptions) -> tuple[dict[str, Any], list[Result]]:
         steps, times, pages = _train(options, Path(folder))
     step_seconds = median_of(steps, "step_seconds")
     spent, driver_cpu = (_driver_seconds(times, len(steps), part) for part in (0, 1))
-    beside = {name: spent.pop(name) for name in _BESIDE_LEARNER & spent.keys()}
+    beside = {name: spent.pop(name) for name in _BESIDE & spent.keys()}
     calls = _calls(steps, job.learner.prompts_per_update)
     processes = sum(pool.replicas for pool in _pools(job))
     in_roles = calls * roles.call + processes * roles.flush
@@ -68,7 +68,7 @@ def run(options: MetricsOptions) -> tuple[dict[str, Any], list[Result]]:
         "steps": len(steps),
         "stepSeconds": step_seconds,
         "driver": spent,
-        "driverBesideLearner": beside,
+        "driverBeside": beside,
         "driverCpu": driver_cpu,
         "roles": {
             "callsPerStep": calls,
@@ -153,7 +153,7 @@ def _results(report: dict[str, Any], pages: dict[str, Scrape]) -> list[Result]:
     lines = [
         Result("metrics, of a step", report["overheadShare"], "share", MAX_OVERHEAD),
         Result("in the driver", sum(report["driver"].values()) / step, "share"),
-        Result("beside the learner", sum(report["driverBesideLearner"].values()) / step, "share"),
+        Result("beside the roles", sum(report["driverBeside"].values()) / step, "share"),
         Result("CPU in the driver", sum(report["driverCpu"].values()) / step, "share"),
         Result("in the roles", report["roles"]["seconds"] / step, "share"),
         Result("of vLLM itself", report["vllm"]["secondsPerStep"] / step, "share"),

@@ -86,11 +86,15 @@ class Fleet:
     def publish(self, version: int, *, step: int) -> None:
         """Send the learner's weights to every replica, as `version`; all of them assert it.
 
+        Every process is asked for its report on `step` too: what it does from here on is for the
+        next one.
+
         Raises:
             RoleTimeoutError: a replica did not take its weights in time.
         """
         calls = [handle.send_weights.remote(version) for handle in self.learners]
         takes = [r.receive_weights.remote(self.manifest, version) for r in self._readers()]
+        self.ask_reports(next_step=step + 1)  # answered after the weights, and not waited for
         answers = await_all(
             takes + calls,
             role="weight transfer",

@@ -44,7 +44,6 @@ def train(run: Run) -> None:
             updates = [run.fleet.end_update(one, step=step) for one in begun]
         with run.stage("publish"):
             run.fleet.publish(step, step=step)
-            run.fleet.ask_reports(next_step=step + 1)
 
         values |= update_values(updates)
         values["samples_per_second"] = values["samples_trained"] / clock.step_seconds

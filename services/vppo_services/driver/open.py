@@ -111,7 +111,6 @@ def open_run(asked: Opening) -> Run:
     if asked.resume:
         run.restore()
     fleet.publish(run.step, step=run.step)
-    fleet.ask_reports(next_step=run.step + 1)
     drain.check()
     run.tracker = _tracker(asked, resumed_step=run.step if asked.resume else -1)
     run.tracker.announce(run.standing())
