@@ -76,10 +76,12 @@ def _usage(observed: Observed, course: Course) -> UsageStatus:
 
 
 def _progress(observed: Observed, course: Course) -> Progress:
-    progress = observed.progress or observed.status.progress
-    if not progress.display and progress.total_steps:
-        display = f"{progress.step}/{progress.total_steps}"
-        progress = progress.model_copy(update={"display": display})
+    known = observed.status.progress
+    progress = observed.progress or known
+    total = progress.total_steps or known.total_steps  # a driver that only starts says nothing
+    if not progress.display and total:
+        told = {"total_steps": total, "display": f"{progress.step}/{total}"}
+        progress = progress.model_copy(update=told)
     if course.is_live:
         return progress
     return progress.model_copy(update={"stage": "", "eta_seconds": None})

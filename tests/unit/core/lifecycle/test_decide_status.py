@@ -221,6 +221,8 @@ def test_progress_is_taken_from_the_driver_and_kept_when_it_is_gone(make: Any) -
     said = make.progress(12, eta_seconds=60.0)
     running = make.after(make.live(), progress=said)
     assert (running.progress.display, running.progress.stage) == ("12/200", "sample")
+    silent = make.progress(12).model_copy(update={"total_steps": 0, "display": ""})
+    assert make.after(make.live(), progress=silent, status=running).progress.display == "12/200"
     paused = decide(
         make.observed(make.gone(1, Outcome.STOPPED), status=running, spec=PAUSED)
     ).status
