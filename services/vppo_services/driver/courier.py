@@ -119,18 +119,18 @@ class Courier:
 
     def _work(self) -> None:
         while not self._closing.is_set():
+            before = self._urgent()  # what changes during the round may be no part of it
             self.round(bulk_seconds=self._interval)
-            self._pause()
+            self._pause(before)
         while not self.round(bulk_seconds=(self._until - time.monotonic()) / 2):
             if self._gone or time.monotonic() + 1.0 >= self._until:
                 break
             time.sleep(min(1.0, self._interval))
         self._receiver.close()
 
-    def _pause(self) -> None:
+    def _pause(self, before: tuple[int, int]) -> None:
         """Wait for the next report; a checkpoint or the end of the attempt is told at once."""
         until = time.monotonic() + self.pause_seconds
-        before = self._urgent()
         while (left := until - time.monotonic()) > 0:
             if self._closing.wait(min(left, _LOOK_SECONDS)):
                 return

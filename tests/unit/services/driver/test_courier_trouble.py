@@ -134,6 +134,24 @@ def test_the_thread_tells_a_checkpoint_at_once_and_the_exit_before_it_ends(scene
     assert "courier" not in {thread.name for thread in threading.enumerate()}
 
 
+def test_a_checkpoint_at_the_end_of_a_round_is_told_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    courier = scene.new_courier(interval_seconds=3600.0)
+    whole = courier.round
+
+    def round_before_a_checkpoint(*, bulk_seconds: float) -> bool:
+        is_done = whole(bulk_seconds=bulk_seconds)
+        monkeypatch.setattr(courier, "round", whole)
+        scene.write("checkpoints.jsonl", "1\n")
+        return is_done
+
+    monkeypatch.setattr(courier, "round", round_before_a_checkpoint)
+    courier.start()
+    wait_for(lambda: scene.there.checkpoint_lines.exists())
+    courier.close(30.0)
+
+
 def test_the_last_files_wait_for_a_receiver_that_comes_back(scene: Scene) -> None:
     scene.server.stop()
     courier = scene.new_courier(interval_seconds=0.1)
