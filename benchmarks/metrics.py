@@ -58,8 +58,8 @@ def run(options: MetricsOptions) -> tuple[dict[str, Any], list[Result]]:
     with tempfile.TemporaryDirectory(prefix="vppo-bench-") as folder:
         steps, times, pages = _train(options, Path(folder))
     step_seconds = median_of(steps, "step_seconds")
-    spent, driver_cpu = (_driver_seconds(times, len(steps), part) for part in (0, 1))
-    beside = {name: spent.pop(name) for name in _BESIDE & spent.keys()}
+    driver, driver_cpu = (_driver_seconds(times, len(steps), part) for part in (0, 1))
+    beside = {name: driver.pop(name) for name in _BESIDE & driver.keys()}
     calls = _calls(steps, job.learner.prompts_per_update)
     processes = sum(pool.replicas for pool in _pools(job))
     in_roles = calls * roles.call + processes * roles.flush
@@ -67,7 +67,7 @@ def run(options: MetricsOptions) -> tuple[dict[str, Any], list[Result]]:
     report = {
         "steps": len(steps),
         "stepSeconds": step_seconds,
-        "driver": spent,
+        "driver": driver,
         "driverBeside": beside,
         "driverCpu": driver_cpu,
         "roles": {
@@ -78,7 +78,7 @@ def run(options: MetricsOptions) -> tuple[dict[str, Any], list[Result]]:
             "seconds": in_roles,
         },
         "vllm": {**_vllm(roles), "secondsPerStep": in_vllm},
-        "overheadShare": (sum(spent.values()) + in_roles + in_vllm) / step_seconds,
+        "overheadShare": (sum(driver.values()) + in_roles + in_vllm) / step_seconds,
         "pages": {name: asdict(page) for name, page in pages.items()},
     }
     return report, _results(report, pages)

@@ -42,7 +42,6 @@ def observed(facts: JobFacts, queue: QueueState, *, now: datetime) -> Observed:
     last = facts.attempts[-1][1] if facts.attempts else None
     checkpoint = newest(facts.checkpoints)
     resumes = 0 if checkpoint is None else checkpoint.step
-    said = last and last.progress
     return Observed(
         uid=record.uid,
         name=record.name,
@@ -53,7 +52,9 @@ def observed(facts: JobFacts, queue: QueueState, *, now: datetime) -> Observed:
         is_archived=record.phase.is_final,  # the row is the archive
         attempts=tuple(_state(known, view, now=now) for known, view in facts.attempts),
         queue=queue,
-        progress=progress_of(said, last.exit, resumes=resumes) if last and said else None,
+        progress=progress_of(last.progress, last.exit, resumes=resumes)
+        if last and last.progress
+        else None,
         checkpoint=checkpoint,
         status=record.status,
         now=now,

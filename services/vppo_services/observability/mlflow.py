@@ -66,14 +66,13 @@ class MlflowSink:
         self._job_runs = JobRuns(
             folder / "run.json", uri=uri, experiment=experiment, job=run_name, uid=uid
         )
-        self._last_steps: dict[str, int] = {}
-        """Of each metric, the step that was logged last."""
-
         self._spool = Spool(
             folder / "spool", max_bytes=spool_bytes, before_segment=self._save_last_steps
         )
         self._lock = threading.Lock()
         self._last_steps = self._load_last_steps()
+        """Of each metric, the step that was logged last."""
+
         self.send = Delivery(self._job_runs, connect).send
         self._sender = Sender(self._spool, self.send, name="MLflow")
         self._has_warned = False
@@ -238,8 +237,9 @@ class MlflowSink:
 
     def _save_last_steps(self) -> None:
         """Keep what segments tell that may go; the newest one is read again after a restart."""
+        steps = self._last_steps.copy()  # another thread may log meanwhile
         with suppress(OSError):
-            write_atomically(self._folder / "last_steps.json", json.dumps(self._last_steps.copy()))
+            write_atomically(self._folder / "last_steps.json", json.dumps(steps))
 
     def _load_last_steps(self) -> dict[str, int]:
         last: dict[str, int] = {}

@@ -150,6 +150,7 @@ def test_a_checkpoint_at_the_end_of_a_round_is_told_at_once(
     courier.start()
     wait_for(lambda: scene.there.checkpoint_lines.exists())
     courier.close(30.0)
+    assert scene.arrived("checkpoints.jsonl") == "1\n"
 
 
 def test_the_last_files_wait_for_a_receiver_that_comes_back(scene: Scene) -> None:
